@@ -1,0 +1,24 @@
+# What the library stands on, each as Debian packages it.
+find_package(PkgConfig REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS C)
+find_package(Threads REQUIRED)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+
+# CBLAS and LAPACKE for double linear algebra.
+add_library(kd2m_blas INTERFACE)
+find_library(KD2M_CBLAS_LIBRARY NAMES openblas cblas blas REQUIRED)
+find_library(KD2M_LAPACKE_LIBRARY NAMES lapacke REQUIRED)
+find_path(KD2M_CBLAS_INCLUDE NAMES cblas.h PATH_SUFFIXES openblas-openmp openblas-pthread openblas
+          HINTS /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} REQUIRED)
+target_include_directories(kd2m_blas SYSTEM INTERFACE ${KD2M_CBLAS_INCLUDE})
+target_link_libraries(kd2m_blas INTERFACE ${KD2M_LAPACKE_LIBRARY} ${KD2M_CBLAS_LIBRARY})
+
+# The network engine. Without it the float gemm is CBLAS's, too.
+set(KD2M_GEMM "")
+if(KD2M_NN)
+    find_package(dnnl REQUIRED)
+    add_library(kd2m_onednn INTERFACE)
+    target_link_libraries(kd2m_onednn INTERFACE DNNL::dnnl)
+    set(KD2M_GEMM kd2m_onednn)
+endif()

@@ -1,0 +1,61 @@
+/*
+ * Labelled data sets: samples of C channels x length, C x height x width, or D columns, each with a
+ * class. A spec says where they come from:
+ *
+ *     bearing:load=1,speed=1797,snr=5        generated vibration of a rolling bearing
+ *     idx:DIR                                MNIST's four files, gzipped or not
+ *     npy:train=X.npy;Y.npy,test=X.npy;Y.npy NumPy arrays, N x ... values and N labels
+ */
+#ifndef KD2M_DATA_H
+#define KD2M_DATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kd2m/core.h"
+#include "kd2m/table.h"
+
+KD2M_BEGIN_DECLS
+
+typedef struct kd2m_dataset kd2m_dataset;
+
+typedef enum kd2m_split { KD2M_TRAIN = 0, KD2M_VALIDATION = 1, KD2M_TEST = 2 } kd2m_split;
+
+typedef struct kd2m_dataset_info {
+    const char *spec;   /* as opened; borrowed from the data set */
+    size_t dims;        /* of one sample, 1..3 */
+    size_t shape[3];    /* D | C, L | C, H, W */
+    size_t sample_size; /* product of shape */
+    size_t channels;    /* shape[0]; D for a table */
+    size_t classes;     /* labels are 0..classes-1 */
+    size_t rows[3];     /* per split; 0 where there is none */
+    uint64_t digest;    /* of all values and labels, before the split */
+} kd2m_dataset_info;
+
+/*
+ * Opens a data set and cuts `validation` (0..0.9) of its training rows off for validation,
+ * stratified by class, chosen by `seed` alone.
+ * Errors: KD2M_ERROR_USAGE (spec), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of range; NaN
+ * or infinity with count and first position), KD2M_ERROR_MEMORY.
+ */
+KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context, const char *spec,
+                                       double validation, uint64_t seed);
+
+/* Frees the data set. NULL is fine. */
+KD2M_API void kd2m_dataset_free(kd2m_dataset *dataset);
+
+KD2M_API void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info);
+
+/*
+ * Copies rows first..first+count-1 of a split, as measured (not normalised): `values` count x
+ * sample_size, `labels` count; either may be NULL. Errors: KD2M_ERROR_USAGE past the end.
+ */
+KD2M_API kd2m_status kd2m_dataset_read(const kd2m_dataset *dataset, kd2m_split split, size_t first,
+                                       size_t count, float *values, int32_t *labels);
+
+/* The readers and their keys as a table. To be freed by the caller. */
+KD2M_API kd2m_status kd2m_dataset_table(kd2m_table **out, kd2m_context *context);
+
+KD2M_END_DECLS
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * Training and distillation, evaluation, run folders.
+ *
+ * A run trains one net on a data set, alone or under a teacher, and leaves a folder:
+ *     config.json        all settings, versions, seed, digests of data and teacher
+ *     log.jsonl          one line an epoch: every loss term, its gradient's share, accuracy
+ *     model.safetensors  the net alone, with the normalisation of its input
+ *     checkpoint/        what --resume goes on from, to the bit
+ *     result.json        the outcome
+ */
+#ifndef KD2M_DISTILL_H
+#define KD2M_DISTILL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kd2m/core.h"
+#include "kd2m/settings.h"
+
+KD2M_BEGIN_DECLS
+
+/* clang-format off */
+#define KD2M_TRAIN_SETTINGS(X)                                                                     \
+    X(TEXT,    data,         NULL,      0, 0,        "SPEC",   "data set, e.g. idx:DIR or bearing:load=1")             \
+    X(TEXT,    model,        NULL,      0, 0,        "SPEC",   "net to train, e.g. mlp:784-64-10 or cnn1d:width=0.25") \
+    X(TEXT,    teacher,      NULL,      0, 0,        "RUN",    "teacher: a run folder or model file")                  \
+    X(TEXT,    loss,         NULL,      0, 0,        "EXPR",   "terms to minimise, e.g. 'ce + 0.5*w2@features'")       \
+    X(TEXT,    metric,       NULL,      0, 0,        "SPEC",   "short for --loss 'ce + WEIGHT*SPEC'")                  \
+    X(REAL,    weight,       "1",       0, 1e12,     "W",      "weight of --metric")                                   \
+    X(CHOICE,  scale,        "teacher", 0, 0,        "teacher|none", "divide a metric by the teacher's feature variance, or not") \
+    X(INTEGER, epochs,       "8",       1, 1000000,  "N",      "passes over the training data")                        \
+    X(INTEGER, batch_size,   "128",     1, 1048576,  "N",      "samples in a step")                                    \
+    X(CHOICE,  sampler,      "shuffle", 0, 0,        "shuffle|balanced", "how batches are drawn")                      \
+    X(CHOICE,  optimizer,    "sgd",     0, 0,        "sgd|adamw", "update rule")                                       \
+    X(REAL,    lr,           "0.05",    0, 1000,     "RATE",   "highest learning rate")                                \
+    X(REAL,    final_lr,     "0",       0, 1000,     "RATE",   "learning rate that the cosine schedule ends at")       \
+    X(CHOICE,  schedule,     "cosine",  0, 0,        "cosine|step|constant", "learning rate over time")                \
+    X(REAL,    warmup,       "0",       0, 1000000,  "EPOCHS", "linear warm-up of the learning rate")                  \
+    X(REAL,    step_every,   "30",      0.001, 1e6,  "EPOCHS", "schedule step: epochs between two drops")              \
+    X(REAL,    step_factor,  "0.1",     0, 1,        "F",      "schedule step: factor of a drop")                      \
+    X(REAL,    momentum,     "0.9",     0, 0.999999, "M",      "momentum of sgd")                                      \
+    X(FLAG,    nesterov,     "0",       0, 1,        NULL,     "Nesterov's momentum")                                  \
+    X(REAL,    weight_decay, "0.0001",  0, 1,        "W",      "weight decay, not on batch norm and biases")           \
+    X(REAL,    clip,         "0",       0, 1e12,     "NORM",   "largest gradient norm, 0 for none")                    \
+    X(REAL,    validation,   "0.1",     0, 0.9,      "SHARE",  "share of the training data kept for validation")       \
+    X(CHOICE,  select,       "best",    0, 0,        "best|last", "which epoch's net is kept: best by validation, or the last") \
+    X(TEXT,    initial,      NULL,      0, 0,        "FILE",   "start from the weights of this model file")            \
+    X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
+/* clang-format on */
+
+typedef struct kd2m_train_settings {
+    KD2M_TRAIN_SETTINGS(KD2M_SETTINGS_FIELD)
+} kd2m_train_settings;
+
+/* The list behind the struct: for defaults, flags and help. Static. */
+KD2M_API const kd2m_setting_list *kd2m_train_setting_list(void);
+
+/* What to do with a folder that already holds something. */
+typedef enum kd2m_run_mode {
+    KD2M_RUN_NEW,    /* refuse it */
+    KD2M_RUN_RESUME, /* go on from its checkpoint, with its settings; start if there is none */
+    KD2M_RUN_FORCE   /* remove the run that is there, then start */
+} kd2m_run_mode;
+
+typedef struct kd2m_run_result {
+    double test_accuracy;       /* NaN where the data set has no test part */
+    double test_loss;           /* cross-entropy */
+    double validation_accuracy; /* of the epoch that was kept; NaN without validation */
+    double teacher_accuracy;    /* on test; NaN without a teacher */
+    size_t parameters;          /* trained scalars of the net */
+    double seconds;             /* of the whole run, earlier sittings included */
+    double samples_per_second;  /* training steps alone */
+    int64_t epochs;             /* done */
+    int64_t best_epoch;         /* kept, from 1 */
+    int64_t unconverged;        /* metric evaluations whose solver stopped early */
+} kd2m_run_result;
+
+/*
+ * Trains into `folder`. Without settings->teacher it is plain training. With RESUME, `settings` may
+ * be NULL: config.json's are used; if given, they must be the same.
+ * Errors: KD2M_ERROR_USAGE, KD2M_ERROR_INPUT, KD2M_ERROR_IO, KD2M_ERROR_MEMORY;
+ * KD2M_ERROR_INTERRUPTED after a checkpoint was written; KD2M_ERROR_NUMERIC if the loss is NaN.
+ */
+KD2M_API kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *folder,
+                              const kd2m_train_settings *settings, kd2m_run_mode mode);
+
+typedef struct kd2m_evaluation {
+    size_t rows;
+    double accuracy;
+    double loss; /* mean cross-entropy */
+} kd2m_evaluation;
+
+/*
+ * Evaluates a model file or run folder on the test part of a data set (its training part where
+ * there is no test part), with the normalisation stored in the model.
+ * Errors: KD2M_ERROR_INPUT where shapes or classes don't fit, and as for opening both.
+ */
+KD2M_API kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
+                                   const char *data);
+
+KD2M_END_DECLS
+
+#endif

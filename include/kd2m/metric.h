@@ -1,0 +1,120 @@
+/*
+ * Discrepancies between two sets of rows, with gradients.
+ *
+ *     kd2m_metric_create(&metric, context, "cond(w2)");
+ *     kd2m_metric_prepare(metric, &student, &teacher);              constants that depend on data
+ *     kd2m_metric_evaluate(metric, &student, &teacher, &result, &gradient);
+ *
+ * X, the first sample (n x d), is the student's; Y, the second (m x d), the teacher's. Gradients
+ * are with respect to X, Y is constant, and so are the constants that prepare resolved (an entropic
+ * epsilon from the mean cost, a kernel's bandwidth). docs/metrics.md lists the metrics.
+ */
+#ifndef KD2M_METRIC_H
+#define KD2M_METRIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kd2m/core.h"
+#include "kd2m/sample.h"
+#include "kd2m/table.h"
+
+KD2M_BEGIN_DECLS
+
+typedef struct kd2m_metric kd2m_metric;
+
+/*
+ * Makes a metric from its spec, 'name[(metric)][:key=value,...]'.
+ * Errors: KD2M_ERROR_USAGE (grammar, unknown name or key, value out of range: the message gives the
+ * position and the nearest known name), KD2M_ERROR_MEMORY.
+ */
+KD2M_API kd2m_status kd2m_metric_create(kd2m_metric **out, kd2m_context *context, const char *spec);
+
+/* Frees the metric. NULL is fine. */
+KD2M_API void kd2m_metric_free(kd2m_metric *metric);
+
+/* What a metric takes and promises; the promises are what the tests check. */
+typedef enum kd2m_metric_trait {
+    KD2M_METRIC_PAIRED = 1 << 0,      /* row i of X belongs to row i of Y: needs n = m */
+    KD2M_METRIC_ON_LOGITS = 1 << 1,   /* compares logits; without it, features */
+    KD2M_METRIC_LABELS = 1 << 2,      /* needs labels on both sides */
+    KD2M_METRIC_ZERO = 1 << 3,        /* 0 for X = Y */
+    KD2M_METRIC_SYMMETRIC = 1 << 4,   /* D(X,Y) = D(Y,X) */
+    KD2M_METRIC_TRANSLATION = 1 << 5, /* unchanged when X and Y move by the same vector */
+    KD2M_METRIC_ROTATION = 1 << 6,    /* unchanged when X and Y turn by the same rotation */
+    KD2M_METRIC_PERMUTATION = 1 << 7, /* unchanged when the rows of X, or Y, are reordered (of both
+                                         alike for a paired metric) */
+    KD2M_METRIC_TRANSPORT = 1 << 8,   /* has a plan: result.pair_share is filled where n = m */
+    KD2M_METRIC_ANY_WIDTH = 1 << 9,   /* X and Y may have different dim */
+    KD2M_METRIC_WEIGHTS = 1 << 10     /* takes row weights */
+} kd2m_metric_trait;
+
+typedef struct kd2m_metric_info {
+    const char *spec;    /* the spec with every key written out; borrowed from the metric */
+    const char *name;    /* the outermost name; static */
+    const char *summary; /* one line; static */
+    const char *source;  /* where the formula is from; static */
+    unsigned traits;     /* kd2m_metric_trait, or-ed */
+    double degree;       /* p of D(cX,cY) = c^p D(X,Y) */
+} kd2m_metric_info;
+
+/* Describes the metric; texts live as long as it. */
+KD2M_API void kd2m_metric_describe(const kd2m_metric *metric, kd2m_metric_info *info);
+
+/* How sure a value is. Closed forms: gap 0, marginal_error 0, iterations 0, converged 1. */
+typedef struct kd2m_certificate {
+    double gap;            /* duality gap of the solver, relative to the value's scale; >= 0 */
+    double marginal_error; /* largest absolute deviation of the plan's marginals */
+    int64_t iterations;    /* of the solver */
+    int converged;         /* 0 when a solver stopped early */
+} kd2m_certificate;
+
+typedef struct kd2m_metric_result {
+    double value;
+    kd2m_certificate certificate;
+    double pair_share;      /* share of plan mass on pairs (i, i); NaN where there is no plan */
+    int32_t groups_kept;    /* cond: groups with rows on both sides; else 0 */
+    int32_t groups_dropped; /* cond: groups with rows on one side only */
+    int32_t fallbacks;      /* cond: groups too small for the metric, served by their means */
+} kd2m_metric_result;
+
+/* Where to write the gradient; either pointer may be NULL. Overwritten, not added to. */
+typedef struct kd2m_gradient {
+    float *features; /* n x d, row-major; zero for a metric on logits */
+    size_t stride;   /* elements from row to row, >= d */
+    float *logits;   /* n x classes, row-major; zero for a metric on features */
+    size_t logits_stride;
+} kd2m_gradient;
+
+/*
+ * Resolves the constants that depend on data, from these samples, and sets memory aside for
+ * samples of up to these shapes, so that evaluate allocates nothing. To be called again whenever
+ * the constants shall follow the data; for a metric without such constants that is free.
+ * Errors: KD2M_ERROR_USAGE / KD2M_ERROR_INPUT as evaluate.
+ */
+KD2M_API kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample *x,
+                                         const kd2m_sample *y);
+
+/*
+ * Value and, unless `gradient` is NULL, gradient. Calls prepare itself if it never was.
+ * Errors: KD2M_ERROR_INPUT: rows, dim or classes that do not fit, labels missing or negative,
+ * NaN or infinity (the message counts them and gives the first place), a group in no common;
+ * KD2M_ERROR_MEMORY.
+ */
+KD2M_API kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x,
+                                          const kd2m_sample *y, kd2m_metric_result *result,
+                                          const kd2m_gradient *gradient);
+
+/*
+ * The constants that prepare resolved, e.g. "sigma". Index runs over 0..; KD2M_ERROR_USAGE behind
+ * the last. `name` is static. For cond: those of its groups one after another.
+ */
+KD2M_API kd2m_status kd2m_metric_constant(const kd2m_metric *metric, size_t index,
+                                          const char **name, double *value);
+
+/* All metrics as a table: name, parameters, degree, summary, source. To be freed by the caller. */
+KD2M_API kd2m_status kd2m_metric_table(kd2m_table **out, kd2m_context *context);
+
+KD2M_END_DECLS
+
+#endif

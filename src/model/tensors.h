@@ -1,0 +1,63 @@
+/*
+ * Named tensors and the safetensors format (8-byte header length, JSON header, raw data).
+ * Writing is deterministic: tensors in the order they were added, aligned, metadata sorted.
+ */
+#ifndef KD2M_MODEL_TENSORS_H
+#define KD2M_MODEL_TENSORS_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kd2m/core.h"
+
+#define KD2M_TENSOR_DIMS 5
+
+typedef enum kd2m_tensor_type {
+    KD2M_TENSOR_F32,
+    KD2M_TENSOR_F64,
+    KD2M_TENSOR_I32,
+    KD2M_TENSOR_I64,
+    KD2M_TENSOR_U8
+} kd2m_tensor_type;
+
+typedef struct kd2m_tensor {
+    char *name;
+    kd2m_tensor_type type;
+    size_t dims; /* 0 (a scalar) .. KD2M_TENSOR_DIMS */
+    size_t shape[KD2M_TENSOR_DIMS];
+    size_t count;
+    void *values; /* count elements, row-major; owned */
+} kd2m_tensor;
+
+typedef struct kd2m_tensors {
+    kd2m_context *context;
+    kd2m_tensor *items;
+    size_t count;
+    size_t capacity;
+    json_t *metadata; /* object of texts: safetensors' __metadata__ */
+} kd2m_tensors;
+
+kd2m_status kd2m_tensors_create(kd2m_tensors **out, kd2m_context *context);
+void kd2m_tensors_free(kd2m_tensors *tensors);
+
+/* Adds a zeroed tensor; *out is valid until the next one is added. A name twice is an error. */
+kd2m_status kd2m_tensors_add(kd2m_tensors *tensors, kd2m_tensor **out, const char *name,
+                             kd2m_tensor_type type, size_t dims, const size_t *shape);
+
+/* The tensor of that name, or NULL. */
+kd2m_tensor *kd2m_tensors_find(const kd2m_tensors *tensors, const char *name);
+
+/* The tensor, which must have this type and shape. Errors: KD2M_ERROR_INPUT says what is there. */
+kd2m_status kd2m_tensors_expect(const kd2m_tensors *tensors, kd2m_tensor **out, const char *name,
+                                kd2m_tensor_type type, size_t dims, const size_t *shape);
+
+kd2m_status kd2m_tensors_set_text(kd2m_tensors *tensors, const char *key, const char *text);
+const char *kd2m_tensors_text(const kd2m_tensors *tensors, const char *key); /* NULL if not there */
+
+/* Reads and writes .safetensors. Every length, offset and shape is checked before it is used.
+ * Errors: KD2M_ERROR_IO, KD2M_ERROR_INPUT, KD2M_ERROR_MEMORY. */
+kd2m_status kd2m_tensors_read(kd2m_tensors **out, kd2m_context *context, const char *path);
+kd2m_status kd2m_tensors_write(const kd2m_tensors *tensors, const char *path);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * A net: a graph made ready to run on batches of one size. Activations and gradients keep the
+ * layouts that the operators like best; at the borders everything is plain: rows x (C x positions).
+ */
+#ifndef KD2M_NN_NET_H
+#define KD2M_NN_NET_H
+
+#include <stdbool.h>
+
+#include "graph.h"
+#include "kd2m/core.h"
+#include "tensors.h"
+
+typedef struct kd2m_net kd2m_net;
+
+typedef struct kd2m_parameter {
+    const char *name; /* 'conv1.weight'; lives as long as the net */
+    size_t dims;
+    size_t shape[5]; /* as PyTorch has it: linear out x in, conv out x in x k.. */
+    float *values;   /* `count` elements in the net's layout (padding, if any, stays 0) */
+    float *gradient; /* the same; NULL in an inference net and for running statistics */
+    size_t count;
+    bool trained; /* false: running statistics, not touched by the optimiser */
+    bool decay;   /* weight decay applies (not on batch norm and bias) */
+} kd2m_parameter;
+
+typedef enum kd2m_net_kind {
+    KD2M_NET_INFERENCE, /* forward only; batch norm uses running statistics */
+    KD2M_NET_TRAINING   /* forward with batch statistics, which update the running ones; backward */
+} kd2m_net_kind;
+
+/*
+ * Compiles `graph` (borrowed until kd2m_net_free) for batches of `batch` rows. All memory is set
+ * aside here: forward, backward and update allocate nothing. With `input_gradient`, backward also
+ * yields the gradient of the input.
+ * Errors: KD2M_ERROR_INPUT (shapes that don't fit, unknown operator), KD2M_ERROR_MEMORY,
+ * KD2M_ERROR_UNSUPPORTED.
+ */
+kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
+                            size_t batch, kd2m_net_kind kind, bool input_gradient);
+void kd2m_net_free(kd2m_net *net);
+
+size_t kd2m_net_batch(const kd2m_net *net);
+
+/* Elements of one row of a node's output (C x positions), and its channels. */
+size_t kd2m_net_width(const kd2m_net *net, size_t node);
+size_t kd2m_net_channels(const kd2m_net *net, size_t node);
+
+/* All parameters, in graph order. */
+kd2m_parameter *kd2m_net_parameters(kd2m_net *net, size_t *count);
+
+/* Trained scalars, as people count them (running statistics and padding left out). */
+size_t kd2m_net_parameter_total(const kd2m_net *net);
+
+/* He initialisation (fan-in, normal) for weights, 0 for biases, 1/0 for batch norm; by seed. */
+void kd2m_net_initialise(kd2m_net *net, uint64_t seed);
+
+/* Values from and to plain named tensors. Loading demands every tensor with its exact shape. */
+kd2m_status kd2m_net_load(kd2m_net *net, const kd2m_tensors *tensors);
+kd2m_status kd2m_net_store(kd2m_net *net, kd2m_tensors *tensors);
+
+/* The same for a buffer that is laid out as parameter `index` is (optimiser state): plain has
+ * product(shape) elements, own has parameter.count. */
+kd2m_status kd2m_net_to_plain(kd2m_net *net, size_t index, const float *own, float *plain);
+kd2m_status kd2m_net_from_plain(kd2m_net *net, size_t index, const float *plain, float *own);
+
+/* Copies all parameters between two nets of the same graph. */
+kd2m_status kd2m_net_copy(kd2m_net *to, kd2m_net *from);
+
+/* Runs the batch; `input` is batch x sample, plain. */
+kd2m_status kd2m_net_forward(kd2m_net *net, const float *input);
+
+/* Copies a node's output of the last forward: out is batch x width, plain, `stride` >= width. */
+kd2m_status kd2m_net_read(kd2m_net *net, size_t node, float *out, size_t stride);
+
+/*
+ * Backward in three steps: forget old gradients; add gradients at any nodes (batch x width, plain,
+ * contiguous, each multiplied by `factor`); run. Parameter gradients are overwritten, not
+ * accumulated. May be repeated after one forward, with other gradients.
+ */
+void kd2m_net_gradient_clear(kd2m_net *net);
+kd2m_status kd2m_net_gradient_add(kd2m_net *net, size_t node, const float *gradient, float factor);
+kd2m_status kd2m_net_backward(kd2m_net *net);
+
+/* The input's gradient after backward, batch x sample, plain; only with `input_gradient`. */
+const float *kd2m_net_input_gradient(const kd2m_net *net);
+
+/*
+ * Mean softmax cross-entropy of the logits of the last forward against labels (batch), over the
+ * first `rows` rows; d(loss)/d(logits), batch x classes, goes to `gradient` unless NULL.
+ */
+kd2m_status kd2m_net_cross_entropy(kd2m_net *net, const int32_t *labels, size_t rows, double *loss,
+                                   float *gradient);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Kernels over rows of float matrices, sums in double. Each fast kernel has its plain reference,
+ * kd2m_reference_*, which the tests compare it with.
+ */
+#ifndef KD2M_LINALG_ROWS_H
+#define KD2M_LINALG_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "kd2m/core.h"
+
+/* A matrix as it lies in memory: rows x dim, `stride` elements from row to row. Borrowed. */
+typedef struct kd2m_rows {
+    const float *values;
+    size_t rows, dim, stride;
+} kd2m_rows;
+
+/* mean[dim] = sum_i w_i x_i; `weights` sum to 1, NULL = uniform. */
+void kd2m_rows_mean(kd2m_context *context, double *mean, kd2m_rows x, const double *weights);
+
+/* variance[dim] = sum_i w_i (x_i - mean)^2, in a second pass over differences. */
+void kd2m_rows_variance(kd2m_context *context, double *variance, kd2m_rows x, const double *mean,
+                        const double *weights);
+
+/* out (rows x dim, contiguous) = x - mean. */
+void kd2m_rows_center(kd2m_context *context, float *out, kd2m_rows x, const double *mean);
+
+/* sum_k (x_k - y_k)^2, differences and sum in double. */
+double kd2m_squared_distance(const float *x, const float *y, size_t dim);
+
+/*
+ * out (x.rows x y.rows, contiguous) = squared Euclidean distances, >= 0. Both sides are moved by
+ * their common mean before the gemm, without which an offset would eat all digits.
+ * `arena` needs kd2m_distances_bytes of room, given back on return.
+ */
+kd2m_status kd2m_distances(kd2m_arena *arena, float *out, kd2m_rows x, kd2m_rows y);
+size_t kd2m_distances_bytes(size_t n, size_t m, size_t dim);
+void kd2m_reference_distances(double *out, kd2m_rows x, kd2m_rows y);
+
+/* out (rows x dim, contiguous) = log softmax(x * factor) per row. */
+void kd2m_rows_log_softmax(kd2m_context *context, float *out, kd2m_rows x, double factor);
+
+/* Counts NaN and infinity; *first_row, *first_column: where the first one is. */
+size_t kd2m_rows_not_finite(kd2m_context *context, kd2m_rows x, size_t *first_row,
+                            size_t *first_column);
+
+#endif

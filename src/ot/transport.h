@@ -1,0 +1,61 @@
+/*
+ * Exact optimal transport between two sets of weighted points, given their cost matrix.
+ * Knows no labels and no nets. All scratch comes from the caller's arena; the *_bytes functions say
+ * how much room a call needs.
+ */
+#ifndef KD2M_OT_TRANSPORT_H
+#define KD2M_OT_TRANSPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "kd2m/core.h"
+
+/* Cost of moving row i to column j: costs[i * stride + j], finite, any sign. Borrowed. */
+typedef struct kd2m_costs {
+    const float *values;
+    size_t rows, columns, stride;
+} kd2m_costs;
+
+/* A plan's positive entries: at most rows + columns - 1 of them. Lives in the caller's arena. */
+typedef struct kd2m_plan {
+    size_t entries;
+    uint32_t *row;
+    uint32_t *column;
+    double *mass;
+} kd2m_plan;
+
+typedef struct kd2m_transport {
+    kd2m_plan plan;
+    double *row_potentials;    /* rows; dual feasible up to rounding: f_i + g_j <= C_ij */
+    double *column_potentials; /* columns */
+    double cost;               /* sum of mass * cost over the plan */
+    double gap;                /* (cost - dual value) / scale of the costs, in double, >= 0 */
+    double marginal_error;     /* largest absolute deviation of the plan's marginals */
+    int64_t iterations;
+    int converged;
+} kd2m_transport;
+
+/*
+ * Assignment: rows = columns = n, uniform weights 1/n. Shortest augmenting paths with column and
+ * row reduction (Jonker & Volgenant 1987), float costs, potentials checked in double.
+ * O(n^3) time at worst, O(n) memory beside the costs.
+ */
+kd2m_status kd2m_assignment(kd2m_arena *arena, kd2m_costs costs, kd2m_transport *out);
+size_t kd2m_assignment_bytes(size_t n);
+
+/*
+ * General: weights >= 0 summing to 1 on each side (NULL = uniform). Network simplex on the
+ * bipartite graph with block pricing, in double. O(rows + columns) memory beside the costs.
+ */
+kd2m_status kd2m_network_simplex(kd2m_arena *arena, kd2m_costs costs, const double *row_weights,
+                                 const double *column_weights, kd2m_transport *out);
+size_t kd2m_network_simplex_bytes(size_t rows, size_t columns);
+
+/* The solver that fits: assignment where it applies, else network simplex. */
+kd2m_status kd2m_transport_solve(kd2m_arena *arena, kd2m_costs costs, const double *row_weights,
+                                 const double *column_weights, kd2m_transport *out);
+size_t kd2m_transport_bytes(size_t rows, size_t columns);
+
+#endif

@@ -53,7 +53,7 @@ kd2m_parameter *kd2m_net_parameters(kd2m_net *net, size_t *count);
 size_t kd2m_net_parameter_total(const kd2m_net *net);
 
 /* He initialisation (fan-in, normal) for weights, 0 for biases, 1/0 for batch norm; by seed. */
-void kd2m_net_initialise(kd2m_net *net, uint64_t seed);
+kd2m_status kd2m_net_initialise(kd2m_net *net, uint64_t seed);
 
 /* Values from and to plain named tensors. Loading demands every tensor with its exact shape. */
 kd2m_status kd2m_net_load(kd2m_net *net, const kd2m_tensors *tensors);
@@ -76,7 +76,7 @@ kd2m_status kd2m_net_read(kd2m_net *net, size_t node, float *out, size_t stride)
 /*
  * Backward in three steps: forget old gradients; add gradients at any nodes (batch x width, plain,
  * contiguous, each multiplied by `factor`); run. Parameter gradients are overwritten, not
- * accumulated. May be repeated after one forward, with other gradients.
+ * accumulated. The three may be repeated after one forward, with other gradients.
  */
 void kd2m_net_gradient_clear(kd2m_net *net);
 kd2m_status kd2m_net_gradient_add(kd2m_net *net, size_t node, const float *gradient, float factor);

@@ -1,0 +1,276 @@
+/* Buffers, primitives and reorders over oneDNN's C interface; see net_engine.h. */
+#include "net_engine.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "context.h"
+#include "memory.h"
+
+kd2m_status kd2m_engine_status(kd2m_context *context, dnnl_status_t status, const char *what) {
+    switch (status) {
+    case dnnl_success:
+        return KD2M_OK;
+    case dnnl_out_of_memory:
+        return kd2m_fail(context, KD2M_ERROR_MEMORY, "oneDNN ran out of memory in %s", what);
+    case dnnl_unimplemented:
+        return kd2m_fail(context, KD2M_ERROR_UNSUPPORTED,
+                         "oneDNN has no implementation of %s for these shapes", what);
+    default:
+        return kd2m_fail(context, KD2M_ERROR_INTERNAL, "oneDNN failed with code %d in %s",
+                         (int)status, what);
+    }
+}
+
+kd2m_status kd2m_engine_init(kd2m_engine *engine, kd2m_context *context) {
+    kd2m_status status;
+    memset(engine, 0, sizeof *engine);
+    engine->context = context;
+    KD2M_TRY(kd2m_engine_status(context, dnnl_engine_create(&engine->engine, dnnl_cpu, 0),
+                                "making an engine"));
+    KD2M_TRY(kd2m_engine_status(
+        context, dnnl_stream_create(&engine->stream, engine->engine, dnnl_stream_default_flags),
+        "making a stream"));
+    KD2M_TRY(kd2m_engine_status(context, dnnl_primitive_attr_create(&engine->attributes),
+                                "making attributes"));
+    KD2M_TRY(kd2m_engine_status(
+        context,
+        dnnl_primitive_attr_set_scratchpad_mode(engine->attributes, dnnl_scratchpad_mode_user),
+        "making attributes"));
+cleanup:
+    if (status != KD2M_OK)
+        kd2m_engine_clear(engine);
+    return status;
+}
+
+void kd2m_engine_clear(kd2m_engine *engine) {
+    while (engine->primitives) {
+        kd2m_primitive *primitive = engine->primitives;
+        engine->primitives = primitive->next;
+        if (primitive->primitive)
+            dnnl_primitive_destroy(primitive->primitive);
+        if (primitive->description)
+            dnnl_primitive_desc_destroy(primitive->description);
+        kd2m_free(engine->context, primitive);
+    }
+    while (engine->buffers) {
+        kd2m_buffer *buffer = engine->buffers;
+        engine->buffers = buffer->next;
+        if (buffer->memory)
+            dnnl_memory_destroy(buffer->memory);
+        if (buffer->owned)
+            kd2m_free(engine->context, buffer->values);
+        kd2m_free(engine->context, buffer);
+    }
+    if (engine->attributes)
+        dnnl_primitive_attr_destroy(engine->attributes);
+    if (engine->stream)
+        dnnl_stream_destroy(engine->stream);
+    if (engine->engine)
+        dnnl_engine_destroy(engine->engine);
+    engine->attributes = NULL;
+    engine->stream = NULL;
+    engine->engine = NULL;
+}
+
+kd2m_status kd2m_engine_seal(kd2m_engine *engine) {
+    kd2m_status status = KD2M_OK;
+    const dnnl_memory_desc_t *largest = NULL;
+    for (kd2m_primitive *p = engine->primitives; p; p = p->next) {
+        const dnnl_memory_desc_t *layout = kd2m_primitive_layout(p, dnnl_query_scratchpad_md);
+        if (!largest || dnnl_memory_desc_get_size(layout) > dnnl_memory_desc_get_size(largest))
+            largest = layout;
+    }
+    if (!largest || dnnl_memory_desc_get_size(largest) == 0)
+        return KD2M_OK;
+    kd2m_buffer *scratch, *window;
+    KD2M_TRY(kd2m_engine_buffer(engine, &scratch, largest));
+    for (kd2m_primitive *p = engine->primitives; p; p = p->next) {
+        const dnnl_memory_desc_t *layout = kd2m_primitive_layout(p, dnnl_query_scratchpad_md);
+        if (dnnl_memory_desc_get_size(layout) == 0)
+            continue;
+        KD2M_TRY(kd2m_engine_window(engine, &window, layout, scratch->values));
+        kd2m_primitive_bind(p, DNNL_ARG_SCRATCHPAD, window);
+    }
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
+                              const size_t *shape) {
+    static const dnnl_format_tag_t tags[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
+    dnnl_dims_t sizes = {0};
+    for (size_t i = 0; i < dims; i++)
+        sizes[i] = (dnnl_dim_t)shape[i];
+    return kd2m_engine_status(
+        context, dnnl_memory_desc_init_by_tag(out, (int)dims, sizes, dnnl_f32, tags[dims - 1]),
+        "describing a tensor");
+}
+
+dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like) {
+    dnnl_memory_desc_t layout;
+    /* can't fail: the shape was accepted before */
+    dnnl_memory_desc_init_by_tag(&layout, like->ndims, like->dims, like->data_type,
+                                 dnnl_format_tag_any);
+    return layout;
+}
+
+kd2m_status kd2m_engine_window(kd2m_engine *engine, kd2m_buffer **out,
+                               const dnnl_memory_desc_t *layout, const float *values) {
+    kd2m_status status;
+    kd2m_buffer *buffer = NULL;
+    *out = NULL;
+    KD2M_TRY(kd2m_alloc(engine->context, (void **)&buffer, 1, sizeof *buffer));
+    buffer->next = engine->buffers;
+    engine->buffers = buffer;
+    buffer->layout = *layout;
+    buffer->count = (dnnl_memory_desc_get_size(layout) + sizeof(float) - 1) / sizeof(float);
+    KD2M_TRY(kd2m_engine_status(
+        engine->context,
+        dnnl_memory_create(&buffer->memory, layout, engine->engine, DNNL_MEMORY_NONE),
+        "making a memory object"));
+    if (values)
+        kd2m_buffer_point(buffer, values);
+    *out = buffer;
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_engine_buffer(kd2m_engine *engine, kd2m_buffer **out,
+                               const dnnl_memory_desc_t *layout) {
+    kd2m_status status;
+    kd2m_buffer *buffer = NULL;
+    float *values = NULL;
+    *out = NULL;
+    KD2M_TRY(kd2m_engine_window(engine, &buffer, layout, NULL));
+    KD2M_TRY(kd2m_alloc(engine->context, (void **)&values, buffer->count, sizeof *values));
+    kd2m_buffer_point(buffer, values);
+    buffer->owned = true;
+    *out = buffer;
+cleanup:
+    return status;
+}
+
+void kd2m_buffer_point(kd2m_buffer *buffer, const float *values) {
+    buffer->values = (float *)values;
+    /* can't fail for memory of the processor */
+    dnnl_memory_set_data_handle(buffer->memory, (void *)values);
+}
+
+/* oneDNN works with the context's number of threads from here to leave_threads. */
+static int enter_threads(const kd2m_engine *engine) {
+    int outside = omp_get_max_threads();
+    omp_set_num_threads(kd2m_context_threads(engine->context));
+    return outside;
+}
+
+static void leave_threads(int outside) {
+    omp_set_num_threads(outside);
+}
+
+/* Takes over `description`, whatever happens. */
+static kd2m_status add_primitive(kd2m_engine *engine, kd2m_primitive **out,
+                                 dnnl_primitive_desc_t description) {
+    kd2m_status status;
+    kd2m_primitive *primitive = NULL;
+    KD2M_TRY(kd2m_alloc(engine->context, (void **)&primitive, 1, sizeof *primitive));
+    primitive->next = engine->primitives;
+    engine->primitives = primitive;
+    primitive->description = description;
+    description = NULL;
+    KD2M_TRY(kd2m_engine_status(
+        engine->context, dnnl_primitive_create(&primitive->primitive, primitive->description),
+        "making a primitive"));
+    *out = primitive;
+cleanup:
+    if (description)
+        dnnl_primitive_desc_destroy(description);
+    return status;
+}
+
+kd2m_status kd2m_engine_primitive(kd2m_engine *engine, kd2m_primitive **out,
+                                  const_dnnl_op_desc_t operation, const kd2m_primitive *hint) {
+    kd2m_status status;
+    dnnl_primitive_desc_t description = NULL;
+    *out = NULL;
+    int outside = enter_threads(engine);
+    KD2M_TRY(kd2m_engine_status(engine->context,
+                                dnnl_primitive_desc_create(&description, operation,
+                                                           engine->attributes, engine->engine,
+                                                           hint ? hint->description : NULL),
+                                "a primitive"));
+    KD2M_TRY(add_primitive(engine, out, description));
+cleanup:
+    leave_threads(outside);
+    return status;
+}
+
+kd2m_status kd2m_engine_reorder(kd2m_engine *engine, kd2m_primitive **out, const kd2m_buffer *from,
+                                const kd2m_buffer *to) {
+    kd2m_status status;
+    dnnl_primitive_desc_t description = NULL;
+    *out = NULL;
+    int outside = enter_threads(engine);
+    KD2M_TRY(kd2m_engine_status(
+        engine->context,
+        dnnl_reorder_primitive_desc_create(&description, &from->layout, engine->engine, &to->layout,
+                                           engine->engine, engine->attributes),
+        "a reorder"));
+    KD2M_TRY(add_primitive(engine, out, description));
+    kd2m_primitive_bind(*out, DNNL_ARG_FROM, from);
+    kd2m_primitive_bind(*out, DNNL_ARG_TO, to);
+cleanup:
+    leave_threads(outside);
+    return status;
+}
+
+const dnnl_memory_desc_t *kd2m_primitive_layout(const kd2m_primitive *primitive,
+                                                dnnl_query_t what) {
+    return dnnl_primitive_desc_query_md(primitive->description, what, 0);
+}
+
+void kd2m_primitive_bind(kd2m_primitive *primitive, int argument, const kd2m_buffer *buffer) {
+    int i = 0;
+    while (i < primitive->argument_count && primitive->arguments[i].arg != argument)
+        i++;
+    primitive->arguments[i].arg = argument;
+    primitive->arguments[i].memory = buffer->memory;
+    if (i == primitive->argument_count)
+        primitive->argument_count++;
+}
+
+kd2m_status kd2m_engine_run(kd2m_engine *engine, const kd2m_primitive *primitive) {
+    if (!primitive)
+        return KD2M_OK;
+    int outside = enter_threads(engine);
+    dnnl_status_t result = dnnl_primitive_execute(primitive->primitive, engine->stream,
+                                                  primitive->argument_count, primitive->arguments);
+    if (result == dnnl_success)
+        result = dnnl_stream_wait(engine->stream);
+    leave_threads(outside);
+    return kd2m_engine_status(engine->context, result, "running a primitive");
+}
+
+kd2m_status kd2m_engine_view_of(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
+                                const dnnl_memory_desc_t *layout) {
+    kd2m_status status = KD2M_OK;
+    *out = (kd2m_buffer_view){from, NULL};
+    if (dnnl_memory_desc_equal(&from->layout, layout))
+        return KD2M_OK;
+    KD2M_TRY(kd2m_engine_buffer(engine, &out->buffer, layout));
+    KD2M_TRY(kd2m_engine_reorder(engine, &out->reorder, from, out->buffer));
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_engine_view_for(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *to,
+                                 const dnnl_memory_desc_t *layout) {
+    kd2m_status status = KD2M_OK;
+    *out = (kd2m_buffer_view){to, NULL};
+    if (dnnl_memory_desc_equal(&to->layout, layout))
+        return KD2M_OK;
+    KD2M_TRY(kd2m_engine_buffer(engine, &out->buffer, layout));
+    KD2M_TRY(kd2m_engine_reorder(engine, &out->reorder, out->buffer, to));
+cleanup:
+    return status;
+}

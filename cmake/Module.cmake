@@ -6,7 +6,7 @@ target_compile_options(kd2m_flags INTERFACE
 if(KD2M_WERROR)
     target_compile_options(kd2m_flags INTERFACE -Werror)
 endif()
-target_compile_definitions(kd2m_flags INTERFACE _POSIX_C_SOURCE=200809L)
+target_compile_definitions(kd2m_flags INTERFACE _XOPEN_SOURCE=700)
 target_include_directories(kd2m_flags INTERFACE ${CMAKE_SOURCE_DIR}/include)
 if(KD2M_SANITIZE)
     target_compile_options(kd2m_flags INTERFACE -fsanitize=${KD2M_SANITIZE}
@@ -42,6 +42,9 @@ function(kd2m_module name)
     cmake_parse_arguments(ARG "" "" "SEES;LINKS" ${ARGN})
     set(folder ${CMAKE_SOURCE_DIR}/src/${name})
     include(${folder}/CMakeLists.txt)
+    if(NOT sources)
+        return() # a room with headers alone
+    endif()
     list(TRANSFORM sources PREPEND ${folder}/ REGEX "^[^/]")
     add_library(kd2m_${name} OBJECT ${sources})
     target_include_directories(kd2m_${name} PRIVATE ${folder})

@@ -1,6 +1,6 @@
 /*
- * Kernels over rows of float matrices, sums in double. Each fast kernel has its plain reference,
- * kd2m_reference_*, which the tests compare it with.
+ * Kernels over rows of float matrices, sums in double. The reductions and distances have plain
+ * references, kd2m_reference_*, which the tests compare them with.
  */
 #ifndef KD2M_LINALG_ROWS_H
 #define KD2M_LINALG_ROWS_H
@@ -32,13 +32,12 @@ void kd2m_rows_center(kd2m_context *context, float *out, kd2m_rows x, const doub
 double kd2m_squared_distance(const float *x, const float *y, size_t dim);
 
 /*
- * out (x.rows x y.rows, contiguous) = squared Euclidean distances, >= 0. Both sides are moved by
- * their common mean before the gemm, without which an offset would eat all digits.
+ * out (x.rows x y.rows, contiguous) = squared Euclidean distances, >= 0, with a relative error of
+ * about 1e-5 at worst whatever the data's offset; 0 for equal rows. x.dim = y.dim.
  * `arena` needs kd2m_distances_bytes of room, given back on return.
  */
 kd2m_status kd2m_distances(kd2m_arena *arena, float *out, kd2m_rows x, kd2m_rows y);
 size_t kd2m_distances_bytes(size_t n, size_t m, size_t dim);
-void kd2m_reference_distances(double *out, kd2m_rows x, kd2m_rows y);
 
 /* out (rows x dim, contiguous) = log softmax(x * factor) per row. */
 void kd2m_rows_log_softmax(kd2m_context *context, float *out, kd2m_rows x, double factor);
@@ -46,5 +45,10 @@ void kd2m_rows_log_softmax(kd2m_context *context, float *out, kd2m_rows x, doubl
 /* Counts NaN and infinity; *first_row, *first_column: where the first one is. */
 size_t kd2m_rows_not_finite(kd2m_context *context, kd2m_rows x, size_t *first_row,
                             size_t *first_column);
+
+void kd2m_reference_mean(double *mean, kd2m_rows x, const double *weights);
+void kd2m_reference_variance(double *variance, kd2m_rows x, const double *mean,
+                             const double *weights);
+void kd2m_reference_distances(double *out, kd2m_rows x, kd2m_rows y);
 
 #endif

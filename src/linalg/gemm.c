@@ -1,0 +1,95 @@
+/*
+ * Matrix products: see gemm.h. The float one is dnnl_sgemm, which knows this processor's kernels
+ * where a distribution's BLAS may not; in a build without oneDNN both are CBLAS.
+ *
+ * Cost: 2 m n k operations. Threads: both libraries work on OpenMP's pool and size it by the
+ * calling thread's setting, which is the context's for the duration of the call.
+ */
+#include "gemm.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <omp.h>
+
+#include "context.h"
+
+#ifdef KD2M_WITH_NN
+#include <oneapi/dnnl/dnnl.h>
+#endif
+
+/* BLAS ends the process on a bad leading dimension, so it must never see one. */
+static kd2m_status check_shape(kd2m_context *context, bool transpose_a, bool transpose_b, size_t m,
+                               size_t n, size_t k, size_t lda, size_t ldb, size_t ldc) {
+    if (lda < (transpose_a ? m : k) || ldb < (transpose_b ? k : n) || ldc < n)
+        return kd2m_fail(context, KD2M_ERROR_INTERNAL,
+                         "a product of %zu x %zu by %zu x %zu was given rows of %zu, %zu and %zu",
+                         m, k, k, n, lda, ldb, ldc);
+    if (m > INT_MAX || n > INT_MAX || k > INT_MAX || lda > INT_MAX || ldb > INT_MAX ||
+        ldc > INT_MAX)
+        return kd2m_fail(context, KD2M_ERROR_UNSUPPORTED,
+                         "a product of %zu x %zu by %zu x %zu is beyond what BLAS can index; "
+                         "work on fewer rows at a time",
+                         m, k, k, n);
+    return KD2M_OK;
+}
+
+static int enter_threads(kd2m_context *context) {
+    int before = omp_get_max_threads();
+    omp_set_num_threads(kd2m_context_threads(context));
+    return before;
+}
+
+/* BLAS wants at least 1, even where there are no inner terms. */
+static int leading(size_t stride) {
+    return stride > 0 ? (int)stride : 1;
+}
+
+#ifdef KD2M_WITH_NN
+static kd2m_status onednn_product(kd2m_context *context, bool transpose_a, bool transpose_b,
+                                  size_t m, size_t n, size_t k, float alpha, const float *a,
+                                  size_t lda, const float *b, size_t ldb, float beta, float *c,
+                                  size_t ldc) {
+    dnnl_status_t code = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', (dnnl_dim_t)m,
+                                    (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a, (dnnl_dim_t)lda, b,
+                                    (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
+    if (code == dnnl_success)
+        return KD2M_OK;
+    if (code == dnnl_out_of_memory)
+        return kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory in a matrix product");
+    return kd2m_fail(context, KD2M_ERROR_INTERNAL, "dnnl_sgemm failed with code %d", (int)code);
+}
+#endif
+
+kd2m_status kd2m_gemm(kd2m_context *context, bool transpose_a, bool transpose_b, size_t m, size_t n,
+                      size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                      float beta, float *c, size_t ldc) {
+    kd2m_status status = check_shape(context, transpose_a, transpose_b, m, n, k, lda, ldb, ldc);
+    if (status != KD2M_OK || m == 0 || n == 0)
+        return status;
+    int threads = enter_threads(context);
+#ifdef KD2M_WITH_NN
+    if (k > 0) /* for k = 0 dnnl_sgemm leaves C as it is, unscaled */
+        status = onednn_product(context, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
+                                beta, c, ldc);
+    else
+#endif
+        cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                    transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a,
+                    leading(lda), b, leading(ldb), beta, c, leading(ldc));
+    omp_set_num_threads(threads);
+    return status;
+}
+
+kd2m_status kd2m_gemm_double(kd2m_context *context, bool transpose_a, bool transpose_b, size_t m,
+                             size_t n, size_t k, double alpha, const double *a, size_t lda,
+                             const double *b, size_t ldb, double beta, double *c, size_t ldc) {
+    kd2m_status status = check_shape(context, transpose_a, transpose_b, m, n, k, lda, ldb, ldc);
+    if (status != KD2M_OK || m == 0 || n == 0)
+        return status;
+    int threads = enter_threads(context);
+    cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a,
+                leading(lda), b, leading(ldb), beta, c, leading(ldc));
+    omp_set_num_threads(threads);
+    return KD2M_OK;
+}

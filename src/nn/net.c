@@ -96,6 +96,7 @@ static kd2m_status infer(kd2m_net *net, size_t index) {
     KD2M_TRY(find_operator(net->context, &operation->op, operation->node->op));
     KD2M_TRY(check_attributes(operation));
     KD2M_TRY(connect(net, index));
+    KD2M_TRY(kd2m_alloc(net->context, &operation->state, 1, operation->op->state_size));
     KD2M_TRY(operation->op->infer(operation));
     if (!fits(operation))
         return kd2m_fail(net->context, KD2M_ERROR_INPUT, "its output is too large");
@@ -139,7 +140,6 @@ static kd2m_status create_all(kd2m_net *net) {
     KD2M_TRY(kd2m_operation_place_output(&net->operations[0], NULL));
     for (size_t i = 1; i < net->graph->node_count; i++) {
         kd2m_operation *operation = &net->operations[i];
-        KD2M_TRY(kd2m_alloc(net->context, &operation->state, 1, operation->op->state_size));
         status = operation->op->create(operation);
         if (status != KD2M_OK)
             return kd2m_fail_within(net->context, status, "node '%s' (%s)", operation->node->name,

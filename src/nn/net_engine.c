@@ -98,10 +98,15 @@ cleanup:
 
 kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
                               const size_t *shape) {
-    static const dnnl_format_tag_t tags[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
+    static const dnnl_format_tag_t tags[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd};
     dnnl_dims_t sizes = {0};
     for (size_t i = 0; i < dims; i++)
         sizes[i] = (dnnl_dim_t)shape[i];
+    if (dims == 3) {
+        sizes[3] = sizes[2];
+        sizes[2] = 1;
+        dims = 4;
+    }
     return kd2m_engine_status(
         context, dnnl_memory_desc_init_by_tag(out, (int)dims, sizes, dnnl_f32, tags[dims - 1]),
         "describing a tensor");
@@ -261,6 +266,15 @@ kd2m_status kd2m_engine_view_of(kd2m_engine *engine, kd2m_buffer_view *out, kd2m
     KD2M_TRY(kd2m_engine_reorder(engine, &out->reorder, from, out->buffer));
 cleanup:
     return status;
+}
+
+kd2m_status kd2m_engine_view_again(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
+                                   const dnnl_memory_desc_t *layout,
+                                   const kd2m_buffer_view *other) {
+    *out = (kd2m_buffer_view){other->buffer, NULL};
+    if (dnnl_memory_desc_equal(&other->buffer->layout, layout))
+        return KD2M_OK;
+    return kd2m_engine_view_of(engine, out, from, layout);
 }
 
 kd2m_status kd2m_engine_view_for(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *to,

@@ -61,7 +61,9 @@ kd2m_status kd2m_engine_seal(kd2m_engine *engine);
 /* KD2M_OK, or what oneDNN's status means here, `what` having failed. */
 kd2m_status kd2m_engine_status(kd2m_context *context, dnnl_status_t status, const char *what);
 
-/* Layouts: dense row-major, and whatever an operator likes best. */
+/* Layouts: dense row-major, and whatever an operator likes best. Three dimensions (signals and
+ * their kernels) become four, with a height of 1: oneDNN's fast batch normalisation takes only
+ * images, and its convolutions and pooling are as fast that way. `dims` is 1..4. */
 kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
                               const size_t *shape);
 dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like);
@@ -96,6 +98,10 @@ kd2m_status kd2m_engine_reorder(kd2m_engine *engine, kd2m_primitive **out, const
 /* `from` in another layout, to be read: run view->reorder first. */
 kd2m_status kd2m_engine_view_of(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
                                 const dnnl_memory_desc_t *layout);
+
+/* The same, unless `other`, an earlier view of `from`, is in that layout already. */
+kd2m_status kd2m_engine_view_again(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
+                                   const dnnl_memory_desc_t *layout, const kd2m_buffer_view *other);
 
 /* `to` in another layout, to be written: run view->reorder afterwards. */
 kd2m_status kd2m_engine_view_for(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *to,

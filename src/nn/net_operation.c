@@ -41,14 +41,53 @@ void kd2m_operation_declare(kd2m_operation *operation, const char *suffix, kd2m_
     parameter->decay = role == KD2M_ROLE_WEIGHT;
 }
 
-kd2m_status kd2m_operation_slide(kd2m_operation *operation, size_t length, size_t kernel,
-                                 size_t stride, size_t pad, size_t *out) {
-    if (kernel > length + 2 * pad)
+/* Down and across; a signal's is across alone. */
+static kd2m_status read_kernel(kd2m_operation *operation, size_t kernel[2]) {
+    kd2m_status status;
+    const kd2m_node *node = operation->node;
+    bool image = operation->inputs[0]->dims == 3;
+    bool both = image && !isnan(kd2m_node_get(node, "kernel_h", NAN)) &&
+                !isnan(kd2m_node_get(node, "kernel_w", NAN));
+    size_t square;
+    KD2M_TRY(kd2m_operation_attribute(operation, "kernel", both ? 1 : KD2M_REQUIRED, 1, &square));
+    kernel[0] = 1;
+    kernel[1] = square;
+    if (image) {
+        KD2M_TRY(kd2m_operation_attribute(operation, "kernel_h", square, 1, &kernel[0]));
+        KD2M_TRY(kd2m_operation_attribute(operation, "kernel_w", square, 1, &kernel[1]));
+    }
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_operation_window(kd2m_operation *operation, bool apart, kd2m_window *out) {
+    kd2m_status status;
+    const kd2m_operation *input = operation->inputs[0];
+    size_t kernel[2], stride, pad;
+    if (input->dims == 1)
         return kd2m_fail(operation->context, KD2M_ERROR_INPUT,
-                         "a kernel of %zu does not fit %zu positions padded by %zu", kernel, length,
-                         pad);
-    *out = (length + 2 * pad - kernel) / stride + 1;
-    return KD2M_OK;
+                         "slides over C x L or C x H x W, but '%s' gives vectors",
+                         input->node->name);
+    operation->dims = input->dims;
+    operation->shape[0] = input->shape[0];
+    out->kernel[0] = out->stride[0] = 1;
+    KD2M_TRY(read_kernel(operation, kernel));
+    KD2M_TRY(kd2m_operation_attribute(operation, "pad", 0, 0, &pad));
+    for (size_t i = 3 - input->dims; i < 2; i++) {
+        size_t axis = i + input->dims - 2;
+        size_t length = input->shape[axis];
+        KD2M_TRY(kd2m_operation_attribute(operation, "stride", apart ? kernel[i] : 1, 1, &stride));
+        if (kernel[i] > length + 2 * pad)
+            return kd2m_fail(operation->context, KD2M_ERROR_INPUT,
+                             "a kernel of %zu does not fit %zu positions padded by %zu", kernel[i],
+                             length, pad);
+        operation->shape[axis] = (length + 2 * pad - kernel[i]) / stride + 1;
+        out->kernel[i] = (dnnl_dim_t)kernel[i];
+        out->stride[i] = (dnnl_dim_t)stride;
+        out->pad[i] = (dnnl_dim_t)pad;
+    }
+cleanup:
+    return status;
 }
 
 kd2m_status kd2m_operation_plain_layout(const kd2m_operation *operation, dnnl_memory_desc_t *out) {

@@ -47,6 +47,12 @@ typedef struct kd2m_weights {
     kd2m_primitive *to_plain, *from_plain;
 } kd2m_weights;
 
+/* A window sliding over the positions of an image, as oneDNN takes it: down, across. A signal is an
+ * image with a height of 1. */
+typedef struct kd2m_window {
+    dnnl_dims_t kernel, stride, pad;
+} kd2m_window;
+
 /* A node at work. */
 typedef struct kd2m_operation {
     kd2m_engine *engine;
@@ -59,6 +65,8 @@ typedef struct kd2m_operation {
     bool needs_gradient; /* parameters or earlier nodes want it */
     bool has_gradient;   /* `gradient` holds something in this backward */
 
+    void *state; /* op->state_size zeroed bytes, freed by the net */
+
     /* set by infer */
     size_t dims;     /* of one row of the output, 1..3 */
     size_t shape[3]; /* C | C, L | C, H, W */
@@ -66,7 +74,6 @@ typedef struct kd2m_operation {
     size_t weight_count;
 
     /* set by create */
-    void *state; /* op->state_size zeroed bytes */
     kd2m_buffer *output;
     kd2m_buffer *gradient; /* NULL unless needs_gradient */
     kd2m_buffer *spill;    /* window over the net's staging memory, in the output's layout */
@@ -107,10 +114,10 @@ kd2m_status kd2m_operation_attribute(kd2m_operation *operation, const char *key,
 void kd2m_operation_declare(kd2m_operation *operation, const char *suffix, kd2m_parameter_role role,
                             size_t dims, const size_t *shape);
 
-/* For infer, sliding windows: positions left of `length` under kernel, stride and padding on both
- * sides. Errors: KD2M_ERROR_INPUT when the kernel is larger than the padded input. */
-kd2m_status kd2m_operation_slide(kd2m_operation *operation, size_t length, size_t kernel,
-                                 size_t stride, size_t pad, size_t *out);
+/* For infer, sliding windows: reads kernel (or kernel_h and kernel_w), stride and pad, and sets the
+ * output's shape, as many channels as the input has. Without `stride` it is 1, or the kernel's size
+ * with `apart`. Errors: KD2M_ERROR_INPUT (a vector; a kernel larger than the padded input). */
+kd2m_status kd2m_operation_window(kd2m_operation *operation, bool apart, kd2m_window *out);
 
 /* For create: sets output, gradient and spill aside in this layout (NULL: plain). */
 kd2m_status kd2m_operation_place_output(kd2m_operation *operation,

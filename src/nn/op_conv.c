@@ -1,0 +1,219 @@
+/*
+ * Convolution over a signal (C x L) or an image (C x H x W), as PyTorch has it (a correlation):
+ *     y[o, t] = b[o] + sum_{c, k} W[o, c, k] x[c, stride t + k - pad]
+ * Attributes: out; kernel, or kernel_h and kernel_w; stride (1); pad (0); bias (1).
+ *
+ * oneDNN's direct convolution, free to choose its layouts. Weights lie as forward wants them.
+ * Backward works in whatever layouts it likes best; where those are others, the input, the output's
+ * gradient and the weights are reordered once per use. Time O(batch out C kernel positions).
+ */
+#include "context.h"
+#include "operator.h"
+
+enum { WEIGHT, BIAS };
+
+typedef struct conv {
+    kd2m_window window;
+    kd2m_primitive *forward, *backward_weights, *backward_data;
+    kd2m_buffer_view input;            /* read by forward */
+    kd2m_buffer_view weights_input;    /* backward_weights: reads this, */
+    kd2m_buffer_view weights_gradient; /* this, the output's gradient, */
+    kd2m_buffer_view weights_target;   /* and writes this */
+    kd2m_buffer_view data_weights;     /* backward_data: reads this, */
+    kd2m_buffer_view data_gradient;    /* this, the output's gradient, */
+    kd2m_buffer_view data_target;      /* and writes this, the input's gradient */
+} conv;
+
+static kd2m_status infer(kd2m_operation *operation) {
+    kd2m_status status;
+    conv *state = operation->state;
+    const kd2m_operation *input = operation->inputs[0];
+    size_t bias;
+    KD2M_TRY(kd2m_operation_window(operation, false, &state->window));
+    KD2M_TRY(kd2m_operation_attribute(operation, "out", KD2M_REQUIRED, 1, &operation->shape[0]));
+    KD2M_TRY(kd2m_operation_attribute(operation, "bias", 1, 0, &bias));
+    size_t down = (size_t)state->window.kernel[0], across = (size_t)state->window.kernel[1];
+    if (input->dims == 2)
+        kd2m_operation_declare(operation, "weight", KD2M_ROLE_WEIGHT, 3,
+                               (size_t[]){operation->shape[0], input->shape[0], across});
+    else
+        kd2m_operation_declare(operation, "weight", KD2M_ROLE_WEIGHT, 4,
+                               (size_t[]){operation->shape[0], input->shape[0], down, across});
+    if (bias)
+        kd2m_operation_declare(operation, "bias", KD2M_ROLE_BIAS, 1, operation->shape);
+cleanup:
+    return status;
+}
+
+/* Shapes without layouts: what oneDNN is asked about. NULL stands for no bias. */
+typedef struct conv_layouts {
+    dnnl_memory_desc_t input, weight, bias_memory, output;
+    const dnnl_memory_desc_t *bias;
+} conv_layouts;
+
+static kd2m_status describe(const kd2m_operation *operation, conv_layouts *out) {
+    kd2m_status status;
+    const kd2m_parameter *weight = &operation->weights[WEIGHT].parameter;
+    KD2M_TRY(kd2m_operation_plain_layout(operation->inputs[0], &out->input));
+    KD2M_TRY(kd2m_operation_plain_layout(operation, &out->output));
+    KD2M_TRY(kd2m_layout_plain(operation->context, &out->weight, weight->dims, weight->shape));
+    KD2M_TRY(kd2m_layout_plain(operation->context, &out->bias_memory, 1, operation->shape));
+    out->input = kd2m_layout_any(&out->input);
+    out->output = kd2m_layout_any(&out->output);
+    out->weight = kd2m_layout_any(&out->weight);
+    out->bias = operation->weight_count > BIAS ? &out->bias_memory : NULL;
+cleanup:
+    return status;
+}
+
+static kd2m_status create_forward(kd2m_operation *operation, const conv_layouts *any) {
+    kd2m_status status;
+    conv *state = operation->state;
+    const kd2m_window *w = &state->window;
+    dnnl_convolution_desc_t description;
+    KD2M_TRY(kd2m_engine_status(
+        operation->context,
+        dnnl_convolution_forward_desc_init(
+            &description,
+            operation->kind == KD2M_NET_TRAINING ? dnnl_forward_training : dnnl_forward_inference,
+            dnnl_convolution_direct, &any->input, &any->weight, any->bias, &any->output, w->stride,
+            w->pad, w->pad),
+        "describing a convolution"));
+    KD2M_TRY(kd2m_engine_primitive(operation->engine, &state->forward, &description, NULL));
+    const kd2m_primitive *forward = state->forward;
+    KD2M_TRY(
+        kd2m_operation_place_output(operation, kd2m_primitive_layout(forward, dnnl_query_dst_md)));
+    KD2M_TRY(kd2m_operation_place_parameter(operation, WEIGHT,
+                                            kd2m_primitive_layout(forward, dnnl_query_weights_md)));
+    KD2M_TRY(kd2m_engine_view_of(operation->engine, &state->input, operation->inputs[0]->output,
+                                 kd2m_primitive_layout(forward, dnnl_query_src_md)));
+    kd2m_primitive_bind(state->forward, DNNL_ARG_SRC, state->input.buffer);
+    kd2m_primitive_bind(state->forward, DNNL_ARG_WEIGHTS, operation->weights[WEIGHT].values);
+    kd2m_primitive_bind(state->forward, DNNL_ARG_DST, operation->output);
+    if (any->bias) {
+        KD2M_TRY(kd2m_operation_place_parameter(operation, BIAS, NULL));
+        kd2m_primitive_bind(state->forward, DNNL_ARG_BIAS, operation->weights[BIAS].values);
+    }
+cleanup:
+    return status;
+}
+
+static kd2m_status create_backward_weights(kd2m_operation *operation, const conv_layouts *any) {
+    kd2m_status status;
+    conv *state = operation->state;
+    kd2m_engine *engine = operation->engine;
+    const kd2m_window *w = &state->window;
+    dnnl_convolution_desc_t description;
+    KD2M_TRY(kd2m_engine_status(
+        operation->context,
+        dnnl_convolution_backward_weights_desc_init(&description, dnnl_convolution_direct,
+                                                    &any->input, &any->weight, any->bias,
+                                                    &any->output, w->stride, w->pad, w->pad),
+        "describing a convolution's backward pass"));
+    KD2M_TRY(kd2m_engine_primitive(engine, &state->backward_weights, &description, state->forward));
+    kd2m_primitive *backward = state->backward_weights;
+    KD2M_TRY(kd2m_engine_view_again(engine, &state->weights_input, operation->inputs[0]->output,
+                                    kd2m_primitive_layout(backward, dnnl_query_src_md),
+                                    &state->input));
+    KD2M_TRY(kd2m_engine_view_of(engine, &state->weights_gradient, operation->gradient,
+                                 kd2m_primitive_layout(backward, dnnl_query_diff_dst_md)));
+    KD2M_TRY(kd2m_engine_view_for(engine, &state->weights_target,
+                                  operation->weights[WEIGHT].gradient,
+                                  kd2m_primitive_layout(backward, dnnl_query_diff_weights_md)));
+    kd2m_primitive_bind(backward, DNNL_ARG_SRC, state->weights_input.buffer);
+    kd2m_primitive_bind(backward, DNNL_ARG_DIFF_DST, state->weights_gradient.buffer);
+    kd2m_primitive_bind(backward, DNNL_ARG_DIFF_WEIGHTS, state->weights_target.buffer);
+    if (any->bias)
+        kd2m_primitive_bind(backward, DNNL_ARG_DIFF_BIAS, operation->weights[BIAS].gradient);
+cleanup:
+    return status;
+}
+
+static kd2m_status create_backward_data(kd2m_operation *operation, const conv_layouts *any) {
+    kd2m_status status;
+    conv *state = operation->state;
+    kd2m_engine *engine = operation->engine;
+    const kd2m_window *w = &state->window;
+    dnnl_convolution_desc_t description;
+    KD2M_TRY(kd2m_engine_status(operation->context,
+                                dnnl_convolution_backward_data_desc_init(
+                                    &description, dnnl_convolution_direct, &any->input,
+                                    &any->weight, &any->output, w->stride, w->pad, w->pad),
+                                "describing a convolution's backward pass"));
+    KD2M_TRY(kd2m_engine_primitive(engine, &state->backward_data, &description, state->forward));
+    kd2m_primitive *backward = state->backward_data;
+    KD2M_TRY(kd2m_engine_view_of(engine, &state->data_weights, operation->weights[WEIGHT].values,
+                                 kd2m_primitive_layout(backward, dnnl_query_weights_md)));
+    KD2M_TRY(kd2m_engine_view_again(engine, &state->data_gradient, operation->gradient,
+                                    kd2m_primitive_layout(backward, dnnl_query_diff_dst_md),
+                                    &state->weights_gradient));
+    KD2M_TRY(kd2m_engine_view_for(engine, &state->data_target, operation->inputs[0]->gradient,
+                                  kd2m_primitive_layout(backward, dnnl_query_diff_src_md)));
+    kd2m_primitive_bind(backward, DNNL_ARG_WEIGHTS, state->data_weights.buffer);
+    kd2m_primitive_bind(backward, DNNL_ARG_DIFF_DST, state->data_gradient.buffer);
+    kd2m_primitive_bind(backward, DNNL_ARG_DIFF_SRC, state->data_target.buffer);
+cleanup:
+    return status;
+}
+
+static kd2m_status create(kd2m_operation *operation) {
+    kd2m_status status;
+    conv_layouts any;
+    KD2M_TRY(describe(operation, &any));
+    KD2M_TRY(create_forward(operation, &any));
+    if (operation->needs_gradient)
+        KD2M_TRY(create_backward_weights(operation, &any));
+    if (operation->inputs[0]->needs_gradient)
+        KD2M_TRY(create_backward_data(operation, &any));
+cleanup:
+    return status;
+}
+
+static kd2m_status forward(kd2m_operation *operation) {
+    kd2m_status status;
+    const conv *state = operation->state;
+    KD2M_TRY(kd2m_engine_run(operation->engine, state->input.reorder));
+    KD2M_TRY(kd2m_engine_run(operation->engine, state->forward));
+cleanup:
+    return status;
+}
+
+static kd2m_status backward(kd2m_operation *operation) {
+    kd2m_status status;
+    conv *state = operation->state;
+    kd2m_engine *engine = operation->engine;
+    KD2M_TRY(kd2m_engine_run(engine, state->weights_input.reorder));
+    KD2M_TRY(kd2m_engine_run(engine, state->weights_gradient.reorder));
+    KD2M_TRY(kd2m_engine_run(engine, state->backward_weights));
+    KD2M_TRY(kd2m_engine_run(engine, state->weights_target.reorder));
+    if (!state->backward_data)
+        goto cleanup;
+
+    kd2m_buffer *target = kd2m_gradient_begin(operation, 0);
+    if (state->data_target.reorder)
+        kd2m_primitive_bind(state->data_target.reorder, DNNL_ARG_TO, target);
+    else
+        kd2m_primitive_bind(state->backward_data, DNNL_ARG_DIFF_SRC, target);
+    KD2M_TRY(kd2m_engine_run(engine, state->data_weights.reorder));
+    KD2M_TRY(kd2m_engine_run(engine, state->data_gradient.reorder));
+    KD2M_TRY(kd2m_engine_run(engine, state->backward_data));
+    KD2M_TRY(kd2m_engine_run(engine, state->data_target.reorder));
+    kd2m_gradient_end(operation, 0);
+cleanup:
+    return status;
+}
+
+static const char *const attributes[] = {"out",    "kernel", "kernel_h", "kernel_w",
+                                         "stride", "pad",    "bias",     NULL};
+
+const kd2m_operator kd2m_operator_conv = {
+    .name = "conv",
+    .inputs_least = 1,
+    .inputs_most = 1,
+    .attributes = attributes,
+    .state_size = sizeof(conv),
+    .infer = infer,
+    .create = create,
+    .forward = forward,
+    .backward = backward,
+};

@@ -49,11 +49,126 @@ static kd2m_graph *build_mlp(kd2m_context *context, size_t variant) {
     return graph;
 }
 
+/* channels, height, width | out, kernel_h, kernel_w, stride, pad, bias. A height of 0: a signal. */
+typedef struct slide_case {
+    size_t c, h, w;
+    double out, kernel_h, kernel_w, stride, pad, bias;
+} slide_case;
+
+static kd2m_graph *slide_graph(kd2m_context *context, const slide_case *of) {
+    return of->h ? pair_graph(context, of->c, of->h, of->w) : pair_graph(context, of->c, of->w, 0);
+}
+
+static kd2m_graph *build_conv(kd2m_context *context, size_t variant) {
+    static const slide_case convs[] = {
+        {1, 0, 64, 16, 0, 9, 1, 4, 1},  {1, 0, 63, 10, 0, 16, 4, 0, 1},
+        {16, 0, 21, 32, 0, 3, 1, 1, 0}, {5, 0, 17, 7, 0, 5, 2, 2, 1},
+        {33, 0, 9, 20, 0, 1, 1, 0, 1},  {32, 0, 40, 32, 0, 3, 2, 1, 0},
+        {1, 9, 11, 16, 3, 3, 1, 1, 1},  {3, 8, 8, 16, 3, 3, 1, 1, 0},
+        {16, 7, 7, 32, 3, 3, 2, 1, 1},  {10, 6, 5, 19, 1, 1, 2, 0, 1},
+        {20, 5, 9, 12, 3, 5, 1, 2, 1},  {32, 4, 4, 64, 3, 3, 1, 1, 0},
+        {4, 3, 3, 5, 3, 3, 1, 0, 1},
+    };
+    const slide_case *of = &convs[variant];
+    kd2m_graph *graph = slide_graph(context, of);
+    if (of->h)
+        pair_node(graph, "conv", 0, "out", of->out, "kernel_h", of->kernel_h, "kernel_w",
+                  of->kernel_w, "stride", of->stride, "pad", of->pad, "bias", of->bias, NULL);
+    else
+        pair_node(graph, "conv", 0, "out", of->out, "kernel", of->kernel_w, "stride", of->stride,
+                  "pad", of->pad, "bias", of->bias, NULL);
+    return graph;
+}
+
+/* Behind a convolution, whose output may lie in blocks of channels. It has no bias, whose gradient
+ * would be 0 in front of a batch norm: rounding alone could not be told from an error. */
+static size_t widened(kd2m_graph *graph, bool conv, double channels) {
+    return conv ? pair_node(graph, "conv", 0, "out", channels, "kernel", 1.0, "bias", 0.0, NULL)
+                : 0;
+}
+
+static kd2m_graph *build_max_pool(kd2m_context *context, size_t variant) {
+    static const slide_case pools[] = {
+        {3, 0, 17, 0, 0, 2, 2, 0, 0}, {16, 0, 21, 0, 0, 3, 2, 1, 0}, {5, 0, 8, 0, 0, 4, 1, 2, 0},
+        {3, 8, 7, 0, 2, 2, 2, 0, 0},  {16, 9, 9, 0, 3, 3, 2, 1, 0},  {5, 6, 4, 0, 2, 2, 1, 1, 0},
+    };
+    size_t count = sizeof pools / sizeof *pools;
+    const slide_case *of = &pools[variant % count];
+    kd2m_graph *graph = slide_graph(context, of);
+    size_t from = widened(graph, variant >= count, 17);
+    pair_node(graph, "max_pool", from, "kernel", of->kernel_w, "stride", of->stride, "pad", of->pad,
+              NULL);
+    return graph;
+}
+
+/* Without `stride`, windows stand side by side. */
+static kd2m_graph *build_max_pool_apart(kd2m_context *context, size_t variant) {
+    kd2m_graph *graph = pair_graph(context, 3, 13, variant ? 10 : 0);
+    pair_node(graph, "max_pool", 0, "kernel", 3.0, NULL);
+    return graph;
+}
+
+static kd2m_graph *build_batch_norm(kd2m_context *context, size_t variant) {
+    static const size_t shapes[][3] = {{3, 7},    {16, 5},    {10, 33},
+                                       {3, 5, 4}, {32, 3, 3}, {19, 6, 6}};
+    const size_t *shape = shapes[variant % 6];
+    kd2m_graph *graph = pair_graph(context, shape[0], shape[1], shape[2]);
+    pair_node(graph, "batch_norm", widened(graph, variant >= 6, 18), NULL);
+    return graph;
+}
+
+static kd2m_graph *build_global_pool(kd2m_context *context, size_t variant) {
+    static const size_t shapes[][3] = {{3, 7},    {16, 512},  {5, 1},
+                                       {3, 5, 4}, {32, 3, 3}, {19, 6, 7}};
+    const size_t *shape = shapes[variant % 6];
+    kd2m_graph *graph = pair_graph(context, shape[0], shape[1], shape[2]);
+    pair_node(graph, "global_pool", widened(graph, variant >= 6, 18), NULL);
+    return graph;
+}
+
+static kd2m_graph *build_relu_behind_conv(kd2m_context *context, size_t variant) {
+    kd2m_graph *graph = pair_graph(context, 2, 9, variant ? 3 : 0);
+    pair_node(graph, "relu", widened(graph, true, 21), NULL);
+    return graph;
+}
+
+static kd2m_graph *build_flatten_behind_conv(kd2m_context *context, size_t variant) {
+    kd2m_graph *graph = pair_graph(context, 2, 9, variant ? 3 : 0);
+    pair_node(graph, "flatten", widened(graph, true, 21), NULL);
+    return graph;
+}
+
+/* conv, batch norm, ReLU, pooling, conv, batch norm, ReLU, mean, linear: the whole net. */
+static kd2m_graph *build_cnn(kd2m_context *context, size_t variant) {
+    kd2m_graph *graph = variant ? pair_graph(context, 3, 13, 12) : pair_graph(context, 1, 61, 0);
+    size_t node = pair_node(graph, "conv", 0, "out", 20.0, "kernel", variant ? 3.0 : 8.0, "stride",
+                            variant ? 1.0 : 2.0, "pad", 1.0, "bias", 0.0, NULL);
+    node = pair_node(graph, "batch_norm", node, NULL);
+    node = pair_node(graph, "relu", node, NULL);
+    node = pair_node(graph, "max_pool", node, "kernel", 2.0, NULL);
+    node =
+        pair_node(graph, "conv", node, "out", 33.0, "kernel", 3.0, "pad", 1.0, "bias", 0.0, NULL);
+    node = pair_node(graph, "batch_norm", node, NULL);
+    node = pair_node(graph, "relu", node, NULL);
+    node = variant ? pair_node(graph, "flatten", node, NULL)
+                   : pair_node(graph, "global_pool", node, NULL);
+    pair_node(graph, "linear", node, "out", 10.0, NULL);
+    return graph;
+}
+
 static const operator_case cases[] = {
     {"linear", build_linear, 4},
     {"relu", build_relu, 4},
+    {"relu behind conv", build_relu_behind_conv, 2},
     {"flatten", build_flatten, 3},
+    {"flatten behind conv", build_flatten_behind_conv, 2},
+    {"conv", build_conv, 13},
+    {"max_pool", build_max_pool, 12},
+    {"max_pool side by side", build_max_pool_apart, 2},
+    {"batch_norm", build_batch_norm, 12},
+    {"global_pool", build_global_pool, 12},
     {"mlp", build_mlp, 2},
+    {"cnn", build_cnn, 2},
 };
 
 static const size_t batches[] = {1, 5};

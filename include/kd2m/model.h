@@ -33,14 +33,16 @@ KD2M_API void kd2m_model_free(kd2m_model *model);
 
 KD2M_API void kd2m_model_describe(const kd2m_model *model, kd2m_model_info *info);
 
-/* Layers with operator, output shape and parameters, as a table. To be freed by the caller. */
+/* Layers with operator, output shape and trained scalars, as a table; the notes name the features
+ * and the logits. To be freed by the caller. */
 KD2M_API kd2m_status kd2m_model_table(kd2m_table **out, const kd2m_model *model);
 
 /*
  * Runs `rows` samples (rows x sample_size, as measured: the model's own normalisation is applied).
  * `logits` (rows x classes) and `features` (rows x features) are filled unless NULL.
- * The memory for a number of rows is kept: a second call with as many allocates nothing.
- * Errors: KD2M_ERROR_MEMORY, KD2M_ERROR_UNSUPPORTED.
+ * Rows go through in batches of 1, 2, 4 .. 256; what a batch size needs is kept, so a second call
+ * with as many rows allocates nothing.
+ * Errors: KD2M_ERROR_MEMORY, KD2M_ERROR_INTERRUPTED, KD2M_ERROR_UNSUPPORTED.
  */
 KD2M_API kd2m_status kd2m_model_predict(kd2m_model *model, const float *values, size_t rows,
                                         float *logits, float *features);

@@ -1,8 +1,9 @@
-/* The input's normalisation as an owned pair of arrays: see normalisation.h. */
+/* The input's normalisation, an owned pair of arrays, and its use: see normalisation.h. */
 #include "normalisation.h"
 
 #include "context.h"
 #include "memory.h"
+#include "simd.h"
 
 kd2m_status kd2m_normalisation_create(kd2m_normalisation *out, kd2m_context *context,
                                       size_t channels) {
@@ -20,4 +21,27 @@ void kd2m_normalisation_clear(kd2m_context *context, kd2m_normalisation *normali
     kd2m_free(context, normalisation->mean);
     kd2m_free(context, normalisation->scale);
     *normalisation = (kd2m_normalisation){0, NULL, NULL};
+}
+
+KD2M_CLONES static void apply_to_columns(size_t count, const float *mean, const float *scale,
+                                         float *values) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        values[i] = (values[i] - mean[i]) * scale[i];
+}
+
+KD2M_CLONES static void apply_to_channel(size_t count, float mean, float scale, float *values) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        values[i] = (values[i] - mean) * scale;
+}
+
+void kd2m_normalisation_apply(const kd2m_normalisation *normalisation, float *values, size_t size) {
+    size_t positions = size / normalisation->channels;
+    if (positions == 1)
+        apply_to_columns(size, normalisation->mean, normalisation->scale, values);
+    else
+        for (size_t c = 0; c < normalisation->channels; c++)
+            apply_to_channel(positions, normalisation->mean[c], normalisation->scale[c],
+                             values + c * positions);
 }

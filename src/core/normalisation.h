@@ -20,4 +20,8 @@ kd2m_status kd2m_normalisation_create(kd2m_normalisation *out, kd2m_context *con
 /* Frees both arrays and zeroes the struct. */
 void kd2m_normalisation_clear(kd2m_context *context, kd2m_normalisation *normalisation);
 
+/* Normalises one sample of `size` values in place, channel by channel; `size` is a multiple of the
+ * channels. Safe on any thread. */
+void kd2m_normalisation_apply(const kd2m_normalisation *normalisation, float *values, size_t size);
+
 #endif

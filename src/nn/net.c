@@ -244,6 +244,12 @@ size_t kd2m_net_channels(const kd2m_net *net, size_t node) {
     return net->operations[node].shape[0];
 }
 
+size_t kd2m_net_shape(const kd2m_net *net, size_t node, size_t shape[3]) {
+    const kd2m_operation *operation = &net->operations[node];
+    memcpy(shape, operation->shape, operation->dims * sizeof *shape);
+    return operation->dims;
+}
+
 kd2m_status kd2m_net_forward(kd2m_net *net, const float *input) {
     const kd2m_buffer *first = net->operations[0].output;
     memcpy(first->values, input, first->count * sizeof *input);

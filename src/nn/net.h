@@ -46,6 +46,9 @@ size_t kd2m_net_batch(const kd2m_net *net);
 size_t kd2m_net_width(const kd2m_net *net, size_t node);
 size_t kd2m_net_channels(const kd2m_net *net, size_t node);
 
+/* Dimensions of one row of a node's output, 1..3, and their sizes: C | C, L | C, H, W. */
+size_t kd2m_net_shape(const kd2m_net *net, size_t node, size_t shape[3]);
+
 /* All parameters, in graph order. */
 kd2m_parameter *kd2m_net_parameters(kd2m_net *net, size_t *count);
 

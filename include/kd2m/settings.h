@@ -64,7 +64,7 @@ KD2M_API void kd2m_settings_default(const kd2m_setting_list *list, void *setting
 
 /*
  * Sets the field called `name` (batch_size or batch-size) from `text`, checking form and range.
- * Texts are borrowed: `text` must outlive `settings`; a CHOICE points to static text.
+ * TEXT and CHOICE are borrowed: `text` must outlive `settings`.
  * Errors: KD2M_ERROR_USAGE, the message naming the key, the value, the range, the nearest name.
  */
 KD2M_API kd2m_status kd2m_settings_set(kd2m_context *context, const kd2m_setting_list *list,

@@ -65,6 +65,10 @@ kd2m_status kd2m_spec_fail(kd2m_context *context, const char *text, size_t posit
  * there is no number. */
 double kd2m_parse_number(const char *text, size_t *length);
 
+/* Writes `value` in the shortest form that reads back the same, as the C locale would. */
+#define KD2M_NUMBER_SIZE 32
+void kd2m_format_number(char out[KD2M_NUMBER_SIZE], double value);
+
 /* The one of `count` names nearest to `name` by edit distance, or NULL if none is near. */
 const char *kd2m_nearest_name(const char *name, const char *const *names, size_t count);
 

@@ -1,0 +1,337 @@
+/* Result tables: see kd2m/table.h. Rendering costs time linear in the text. */
+#include "kd2m/table.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "context.h"
+#include "json.h"
+#include "memory.h"
+
+#define CELL_SIZE 512
+#define COLUMN_GAP 2
+
+typedef struct column {
+    char *key, *title;
+    kd2m_column_type type;
+    int digits;
+} column;
+
+typedef struct cell {
+    int filled;
+    char *text;
+    int64_t integer;
+    double real, sd;
+} cell;
+
+struct kd2m_table {
+    kd2m_context *context;
+    char *name;
+    column *columns;
+    size_t column_count, column_capacity;
+    cell *cells; /* row after row */
+    size_t row_count, cell_capacity;
+    char **notes;
+    size_t note_count, note_capacity;
+};
+
+kd2m_status kd2m_table_create(kd2m_table **out, kd2m_context *context, const char *name) {
+    *out = NULL;
+    kd2m_table *table = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&table, 1, sizeof *table));
+    table->context = context;
+    KD2M_TRY(kd2m_text_copy(context, &table->name, name));
+    *out = table;
+    table = NULL;
+cleanup:
+    kd2m_table_free(table);
+    return status;
+}
+
+void kd2m_table_free(kd2m_table *table) {
+    if (!table)
+        return;
+    kd2m_context *context = table->context;
+    for (size_t i = 0; i < table->column_count; i++) {
+        kd2m_free(context, table->columns[i].key);
+        kd2m_free(context, table->columns[i].title);
+    }
+    for (size_t i = 0; i < table->row_count * table->column_count; i++)
+        kd2m_free(context, table->cells[i].text);
+    for (size_t i = 0; i < table->note_count; i++)
+        kd2m_free(context, table->notes[i]);
+    kd2m_free(context, table->notes);
+    kd2m_free(context, table->cells);
+    kd2m_free(context, table->columns);
+    kd2m_free(context, table->name);
+    kd2m_free(context, table);
+}
+
+kd2m_status kd2m_table_add_column(kd2m_table *table, const char *key, const char *title,
+                                  kd2m_column_type type, int digits) {
+    kd2m_context *context = table->context;
+    kd2m_status status = KD2M_OK;
+    if (table->row_count > 0 || digits < 0 || digits > 15)
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "table '%s': column '%s' comes after rows or has %d digits", table->name,
+                         key, digits);
+    KD2M_TRY(kd2m_grow(context, (void **)&table->columns, &table->column_capacity,
+                       table->column_count, table->column_count + 1, sizeof *table->columns));
+    column *added = &table->columns[table->column_count];
+    *added = (column){.type = type, .digits = digits};
+    KD2M_TRY(kd2m_text_copy(context, &added->key, key));
+    status = kd2m_text_copy(context, &added->title, title);
+    if (status != KD2M_OK) {
+        kd2m_free(context, added->key);
+        goto cleanup;
+    }
+    table->column_count++;
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_table_add_row(kd2m_table *table) {
+    size_t used = table->row_count * table->column_count;
+    kd2m_status status = kd2m_grow(table->context, (void **)&table->cells, &table->cell_capacity,
+                                   used, used + table->column_count, sizeof *table->cells);
+    if (status == KD2M_OK)
+        table->row_count++;
+    return status;
+}
+
+/* The cell of the last row under `key`, which must be of this type. */
+static kd2m_status find_cell(kd2m_table *table, const char *key, kd2m_column_type type,
+                             cell **out) {
+    for (size_t i = 0; table->row_count > 0 && i < table->column_count; i++)
+        if (strcmp(table->columns[i].key, key) == 0 && table->columns[i].type == type) {
+            *out = &table->cells[(table->row_count - 1) * table->column_count + i];
+            return KD2M_OK;
+        }
+    return kd2m_fail(table->context, KD2M_ERROR_USAGE,
+                     "table '%s': no row yet, or no column '%s' of this type", table->name, key);
+}
+
+kd2m_status kd2m_table_set_text(kd2m_table *table, const char *key, const char *value) {
+    cell *found;
+    char *copy;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(find_cell(table, key, KD2M_COLUMN_TEXT, &found));
+    KD2M_TRY(kd2m_text_copy(table->context, &copy, value));
+    kd2m_free(table->context, found->text);
+    found->text = copy;
+    found->filled = copy != NULL;
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_table_set_integer(kd2m_table *table, const char *key, int64_t value) {
+    cell *found;
+    kd2m_status status = find_cell(table, key, KD2M_COLUMN_INTEGER, &found);
+    if (status == KD2M_OK) {
+        found->filled = 1;
+        found->integer = value;
+    }
+    return status;
+}
+
+kd2m_status kd2m_table_set_real(kd2m_table *table, const char *key, double value) {
+    cell *found;
+    kd2m_status status = find_cell(table, key, KD2M_COLUMN_REAL, &found);
+    if (status == KD2M_OK) {
+        found->filled = isfinite(value);
+        found->real = value;
+    }
+    return status;
+}
+
+kd2m_status kd2m_table_set_mean_sd(kd2m_table *table, const char *key, double mean, double sd) {
+    cell *found;
+    kd2m_status status = find_cell(table, key, KD2M_COLUMN_MEAN_SD, &found);
+    if (status == KD2M_OK) {
+        found->filled = isfinite(mean);
+        found->real = mean;
+        found->sd = sd;
+    }
+    return status;
+}
+
+kd2m_status kd2m_table_add_note(kd2m_table *table, const char *note) {
+    kd2m_status status = kd2m_grow(table->context, (void **)&table->notes, &table->note_capacity,
+                                   table->note_count, table->note_count + 1, sizeof *table->notes);
+    if (status == KD2M_OK)
+        status = kd2m_text_copy(table->context, &table->notes[table->note_count], note);
+    if (status == KD2M_OK)
+        table->note_count++;
+    return status;
+}
+
+/* Columns that a terminal takes: UTF-8's continuation bytes take none. */
+static size_t display_width(const char *text) {
+    size_t width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void format_cell(char out[CELL_SIZE], const column *of, const cell *what) {
+    if (!what->filled)
+        snprintf(out, CELL_SIZE, "-");
+    else if (of->type == KD2M_COLUMN_TEXT)
+        snprintf(out, CELL_SIZE, "%s", what->text);
+    else if (of->type == KD2M_COLUMN_INTEGER)
+        snprintf(out, CELL_SIZE, "%lld", (long long)what->integer);
+    else if (of->type == KD2M_COLUMN_REAL || !isfinite(what->sd))
+        snprintf(out, CELL_SIZE, "%.*f", of->digits, what->real);
+    else
+        snprintf(out, CELL_SIZE, "%.*f ± %.*f", of->digits, what->real, of->digits, what->sd);
+}
+
+/* A text that grows. */
+typedef struct builder {
+    kd2m_context *context;
+    char *text;
+    size_t length, capacity;
+} builder;
+
+static kd2m_status append(builder *to, const char *format, ...) KD2M_PRINTF(2, 3);
+static kd2m_status append(builder *to, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    kd2m_status status = kd2m_grow(to->context, (void **)&to->text, &to->capacity, to->length,
+                                   to->length + (size_t)length + 1, 1);
+    if (status == KD2M_OK) {
+        vsnprintf(to->text + to->length, (size_t)length + 1, format, again);
+        to->length += (size_t)length;
+    }
+    va_end(again);
+    return status;
+}
+
+/* One cell, filled up to `width`: texts to the left, numbers to the right. No white space ends a
+ * line. */
+static kd2m_status append_cell(builder *to, const char *text, size_t width, int left, int last) {
+    int fill = (int)(width - display_width(text));
+    if (left)
+        return append(to, "%s%*s", text, last ? 0 : fill + COLUMN_GAP, "");
+    return append(to, "%*s%s%*s", fill, "", text, last ? 0 : COLUMN_GAP, "");
+}
+
+static kd2m_status measure_widths(const kd2m_table *table, size_t *widths) {
+    char text[CELL_SIZE];
+    for (size_t c = 0; c < table->column_count; c++) {
+        widths[c] = display_width(table->columns[c].title);
+        for (size_t r = 0; r < table->row_count; r++) {
+            format_cell(text, &table->columns[c], &table->cells[r * table->column_count + c]);
+            size_t width = display_width(text);
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    }
+    return KD2M_OK;
+}
+
+kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out) {
+    *out = NULL;
+    kd2m_context *context = table->context;
+    size_t columns = table->column_count;
+    size_t *widths = NULL;
+    char text[CELL_SIZE];
+    builder to = {context, NULL, 0, 0};
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&widths, columns, sizeof *widths));
+    KD2M_TRY(measure_widths(table, widths));
+    for (size_t c = 0; c < columns; c++)
+        KD2M_TRY(append_cell(&to, table->columns[c].title, widths[c],
+                             table->columns[c].type == KD2M_COLUMN_TEXT, c + 1 == columns));
+    KD2M_TRY(append(&to, "\n"));
+    for (size_t r = 0; r < table->row_count; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            format_cell(text, &table->columns[c], &table->cells[r * columns + c]);
+            KD2M_TRY(append_cell(&to, text, widths[c], table->columns[c].type == KD2M_COLUMN_TEXT,
+                                 c + 1 == columns));
+        }
+        KD2M_TRY(append(&to, "\n"));
+    }
+    for (size_t i = 0; i < table->note_count; i++)
+        KD2M_TRY(append(&to, "%s%s\n", i == 0 ? "\n" : "", table->notes[i]));
+    *out = to.text;
+    to.text = NULL;
+cleanup:
+    kd2m_free(context, widths);
+    kd2m_free(context, to.text);
+    return status;
+}
+
+static json_t *cell_json(const column *of, const cell *what) {
+    if (!what->filled)
+        return json_null();
+    switch (of->type) {
+    case KD2M_COLUMN_TEXT:
+        return json_string(what->text);
+    case KD2M_COLUMN_INTEGER:
+        return json_integer((json_int_t)what->integer);
+    case KD2M_COLUMN_REAL:
+        return kd2m_json_real(what->real);
+    default:
+        return json_pack("{s:o, s:o}", "mean", kd2m_json_real(what->real), "sd",
+                         kd2m_json_real(what->sd));
+    }
+}
+
+/* Appends `value` (taken over; NULL = out of memory) to `array`. */
+static kd2m_status push(kd2m_context *context, json_t *array, json_t *value) {
+    return json_array_append_new(array, value) == 0
+               ? KD2M_OK
+               : kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory to write JSON");
+}
+
+static kd2m_status fill_json(const kd2m_table *table, json_t *columns, json_t *rows,
+                             json_t *notes) {
+    kd2m_context *context = table->context;
+    kd2m_status status = KD2M_OK;
+    for (size_t c = 0; c < table->column_count; c++)
+        KD2M_TRY(push(context, columns, json_string(table->columns[c].key)));
+    for (size_t r = 0; r < table->row_count; r++) {
+        json_t *row = json_object();
+        KD2M_TRY(push(context, rows, row));
+        for (size_t c = 0; c < table->column_count; c++)
+            KD2M_TRY(kd2m_json_set(
+                context, row, table->columns[c].key,
+                cell_json(&table->columns[c], &table->cells[r * table->column_count + c])));
+    }
+    for (size_t i = 0; i < table->note_count; i++)
+        KD2M_TRY(push(context, notes, json_string(table->notes[i])));
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_table_to_json(const kd2m_table *table, char **out) {
+    *out = NULL;
+    kd2m_context *context = table->context;
+    json_t *object = json_object();
+    json_t *columns = json_array(), *rows = json_array(), *notes = json_array();
+    char *text = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_json_set(context, object, "name", json_string(table->name)));
+    KD2M_TRY(kd2m_json_set(context, object, "columns", columns ? json_incref(columns) : NULL));
+    KD2M_TRY(kd2m_json_set(context, object, "rows", rows ? json_incref(rows) : NULL));
+    KD2M_TRY(kd2m_json_set(context, object, "notes", notes ? json_incref(notes) : NULL));
+    KD2M_TRY(fill_json(table, columns, rows, notes));
+    KD2M_TRY(kd2m_json_text(context, &text, object, 0));
+    size_t length = strlen(text);
+    KD2M_TRY(kd2m_alloc(context, (void **)out, length + 2, 1));
+    memcpy(*out, text, length);
+    (*out)[length] = '\n';
+cleanup:
+    kd2m_text_free(context, text);
+    json_decref(columns);
+    json_decref(rows);
+    json_decref(notes);
+    json_decref(object);
+    return status;
+}

@@ -8,6 +8,8 @@
 #include "normalisation.h"
 #include "spec.h"
 
+#define KD2M_CLASSES_LIMIT 65536 /* a label beyond it is taken for a mistake */
+
 /* What a reader delivers: train and test, each rows x shape, and their labels. */
 typedef struct kd2m_part {
     kd2m_array values; /* KD2M_UINT8 or KD2M_FLOAT32, rows x shape, kept as compact as it came */
@@ -30,24 +32,57 @@ typedef struct kd2m_reader {
     const char *bare; /* the key that a value without a key stands for, or NULL */
     kd2m_setting_list parameters;
     size_t parameters_size; /* of the settings struct */
-    /* Fills *out (zeroed). What it filled before it failed is freed by the caller. */
+    /* Fills *out (zeroed but for value_scale, 1). What it filled before it failed is freed by the
+     * caller. Floats must be finite; labels are checked by the caller. */
     kd2m_status (*read)(kd2m_context *context, const void *parameters, kd2m_raw_data *out);
 } kd2m_reader;
+
+/*
+ * For readers of files: moves `values`, N x a sample's shape, into `part` of `raw` (then *values is
+ * empty), and copies the N integers of `labels`. The first part gives raw its shape, the next must
+ * have the same. Names are for messages. Errors: KD2M_ERROR_INPUT, KD2M_ERROR_MEMORY.
+ */
+kd2m_status kd2m_raw_data_take(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                               kd2m_array *values, const char *values_name,
+                               const kd2m_array *labels, const char *labels_name);
+
+void kd2m_raw_data_clear(kd2m_context *context, kd2m_raw_data *raw);
 
 struct kd2m_dataset {
     kd2m_context *context;
     char *spec;
     kd2m_raw_data raw;
-    uint32_t *rows[3]; /* per split: row numbers in its part (train, train, test) */
+    uint32_t *rows[3]; /* per split: row numbers in its part (train, train, test), ascending */
     size_t row_count[3];
     uint64_t digest;
 };
 
-/* Mean and 1/sd per channel over the training split; *out is owned by the caller. */
+/*
+ * Fills dataset->rows from dataset->raw: of each class `validation` of the training rows, rounded,
+ * go to validation (never all of a class), chosen by `seed` alone. Errors: KD2M_ERROR_MEMORY.
+ */
+kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, double validation, uint64_t seed);
+
+/* The part that the rows of a split lie in. */
+static inline const kd2m_part *kd2m_dataset_part(const kd2m_dataset *dataset, kd2m_split split) {
+    return split == KD2M_TEST ? &dataset->raw.test : &dataset->raw.train;
+}
+
+/* The label of a row of a split. */
+static inline int32_t kd2m_dataset_label(const kd2m_dataset *dataset, kd2m_split split,
+                                         size_t row) {
+    return kd2m_dataset_part(dataset, split)->labels[dataset->rows[split][row]];
+}
+
+/* Values in one sample: product of the shape. */
+size_t kd2m_dataset_sample_size(const kd2m_dataset *dataset);
+
+/* Mean and 1/sd per channel over the training split; *out is owned by the caller. Errors:
+ * KD2M_ERROR_USAGE (no training rows), KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_dataset_measure(const kd2m_dataset *dataset, kd2m_normalisation *out);
 
 /* Writes sample `row` of a split, normalised unless `normalisation` is NULL; the label in *label.
- */
+ * Either output may be NULL. Touches neither context nor allocator: any thread may call it. */
 void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t row,
                         const kd2m_normalisation *normalisation, float *values, int32_t *label);
 

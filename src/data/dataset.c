@@ -1,0 +1,244 @@
+/*
+ * Data sets: a spec names a reader, the reader delivers train and test, and what every kind shares
+ * is done here: checking the labels, the digest, the split, reading rows back. Memory: what the
+ * reader delivered plus four bytes a row. Thread rule: that of the context.
+ */
+#include "dataset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "context.h"
+#include "digest.h"
+#include "memory.h"
+
+#define KD2M_READER(name) extern const kd2m_reader kd2m_reader_##name;
+#include "readers.def"
+#undef KD2M_READER
+
+#define KD2M_READER(name) &kd2m_reader_##name,
+static const kd2m_reader *const readers[] = {
+#include "readers.def"
+};
+#undef KD2M_READER
+
+enum { READERS = sizeof readers / sizeof *readers };
+
+static kd2m_status find_reader(kd2m_context *context, const char *text, const kd2m_spec *spec,
+                               const kd2m_reader **out) {
+    const char *names[READERS];
+    char known[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < READERS; i++) {
+        names[i] = readers[i]->name;
+        if (strcmp(spec->name, names[i]) == 0) {
+            *out = readers[i];
+            return spec->inner ? kd2m_spec_fail(context, text, spec->inner->position,
+                                                "'%s' takes nothing in brackets", spec->name)
+                               : KD2M_OK;
+        }
+        int length =
+            snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", names[i]);
+        used = used + (size_t)length < sizeof known ? used + (size_t)length : used;
+    }
+    const char *nearest = kd2m_nearest_name(spec->name, names, READERS);
+    return kd2m_spec_fail(context, text, spec->position, "unknown data set '%s'%s%s%s; known: %s",
+                          spec->name, nearest ? ", did you mean '" : "", nearest ? nearest : "",
+                          nearest ? "'?" : "", known);
+}
+
+static kd2m_status read_raw(kd2m_dataset *dataset, const char *text) {
+    kd2m_status status = KD2M_OK;
+    kd2m_context *context = dataset->context;
+    const kd2m_reader *reader = NULL;
+    kd2m_spec *spec = NULL;
+    void *parameters = NULL;
+
+    KD2M_TRY(kd2m_spec_parse(&spec, context, text));
+    KD2M_TRY(find_reader(context, text, spec, &reader));
+    KD2M_TRY(kd2m_alloc(context, &parameters, 1, reader->parameters_size));
+    kd2m_settings_default(&reader->parameters, parameters);
+    KD2M_TRY(kd2m_spec_settings(context, spec, reader->bare, &reader->parameters, parameters));
+    dataset->raw.value_scale = 1.0F;
+    KD2M_TRY(reader->read(context, parameters, &dataset->raw));
+
+cleanup:
+    kd2m_free(context, parameters);
+    kd2m_spec_free(context, spec);
+    return status;
+}
+
+/* Checks one part's labels; *highest rises to the highest of them. */
+static kd2m_status check_labels(const kd2m_dataset *dataset, const kd2m_part *part,
+                                const char *name, int32_t *highest) {
+    int32_t limit = (int32_t)(dataset->raw.classes ? dataset->raw.classes : KD2M_CLASSES_LIMIT) - 1;
+    if (part->rows > UINT32_MAX)
+        return kd2m_fail(dataset->context, KD2M_ERROR_INPUT,
+                         "%s has %zu rows, more than 32 bits can count", name, part->rows);
+    for (size_t i = 0; i < part->rows; i++) {
+        if (part->labels[i] < 0 || part->labels[i] > limit)
+            return kd2m_fail(dataset->context, KD2M_ERROR_INPUT,
+                             "label %d in row %zu (from 0) of the %s data; labels must be 0..%d",
+                             part->labels[i], i, name, limit);
+        if (part->labels[i] > *highest)
+            *highest = part->labels[i];
+    }
+    return KD2M_OK;
+}
+
+/* Warns of classes that are tested but can't be learnt. */
+static kd2m_status warn_of_untrained(const kd2m_dataset *dataset) {
+    kd2m_status status = KD2M_OK;
+    const kd2m_raw_data *raw = &dataset->raw;
+    unsigned char *trained = NULL;
+    size_t missing = 0;
+    int32_t first = 0;
+
+    KD2M_TRY(kd2m_alloc(dataset->context, (void **)&trained, raw->classes, sizeof *trained));
+    for (size_t i = 0; i < raw->train.rows; i++)
+        trained[raw->train.labels[i]] = 1;
+    for (size_t i = 0; i < raw->test.rows; i++) {
+        int32_t label = raw->test.labels[i];
+        if (!trained[label]) {
+            first = missing++ == 0 ? label : first;
+            trained[label] = 1; /* counted once */
+        }
+    }
+    if (missing > 0 && raw->train.rows > 0)
+        kd2m_log(dataset->context, KD2M_LOG_WARNING,
+                 "data set '%s': %zu class(es) of the test data have no training row, the first is "
+                 "class %d",
+                 dataset->spec, missing, first);
+
+cleanup:
+    kd2m_free(dataset->context, trained);
+    return status;
+}
+
+static uint64_t digest_part(uint64_t digest, const kd2m_part *part, size_t sample_size) {
+    size_t width = part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
+    digest = kd2m_digest(digest, &part->rows, sizeof part->rows);
+    digest = kd2m_digest(digest, part->values.values, part->rows * sample_size * width);
+    return kd2m_digest(digest, part->labels, part->rows * sizeof *part->labels);
+}
+
+kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context, const char *spec,
+                              double validation, uint64_t seed) {
+    *out = NULL;
+    kd2m_status status = KD2M_OK;
+    kd2m_dataset *dataset = NULL;
+    int32_t highest = 0;
+
+    if (!(validation >= 0.0 && validation <= 0.9))
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "the share of validation rows must be 0..0.9, not %g", validation);
+    KD2M_TRY(kd2m_alloc(context, (void **)&dataset, 1, sizeof *dataset));
+    dataset->context = context;
+    KD2M_TRY(kd2m_text_copy(context, &dataset->spec, spec));
+    KD2M_TRY(read_raw(dataset, spec));
+    kd2m_raw_data *raw = &dataset->raw;
+    KD2M_TRY(check_labels(dataset, &raw->train, "training", &highest));
+    KD2M_TRY(check_labels(dataset, &raw->test, "test", &highest));
+    if (raw->classes == 0)
+        raw->classes = (size_t)highest + 1;
+    KD2M_TRY(warn_of_untrained(dataset));
+    size_t size = kd2m_dataset_sample_size(dataset);
+    dataset->digest = kd2m_digest(KD2M_DIGEST_START, raw->shape, sizeof raw->shape);
+    dataset->digest = digest_part(dataset->digest, &raw->train, size);
+    dataset->digest = digest_part(dataset->digest, &raw->test, size);
+    KD2M_TRY(kd2m_dataset_split(dataset, validation, seed));
+    *out = dataset;
+
+cleanup:
+    if (status != KD2M_OK)
+        kd2m_dataset_free(dataset);
+    return status;
+}
+
+void kd2m_dataset_free(kd2m_dataset *dataset) {
+    if (!dataset)
+        return;
+    for (size_t split = 0; split < 3; split++)
+        kd2m_free(dataset->context, dataset->rows[split]);
+    kd2m_raw_data_clear(dataset->context, &dataset->raw);
+    kd2m_free(dataset->context, dataset->spec);
+    kd2m_free(dataset->context, dataset);
+}
+
+size_t kd2m_dataset_sample_size(const kd2m_dataset *dataset) {
+    size_t size = 1;
+    for (size_t i = 0; i < dataset->raw.dims; i++)
+        size *= dataset->raw.shape[i];
+    return size;
+}
+
+void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info) {
+    *info = (kd2m_dataset_info){.spec = dataset->spec,
+                                .dims = dataset->raw.dims,
+                                .sample_size = kd2m_dataset_sample_size(dataset),
+                                .channels = dataset->raw.shape[0],
+                                .classes = dataset->raw.classes,
+                                .digest = dataset->digest};
+    for (size_t i = 0; i < 3; i++) {
+        info->shape[i] = dataset->raw.shape[i];
+        info->rows[i] = dataset->row_count[i];
+    }
+}
+
+kd2m_status kd2m_dataset_read(const kd2m_dataset *dataset, kd2m_split split, size_t first,
+                              size_t count, float *values, int32_t *labels) {
+    static const char *const names[] = {"training", "validation", "test"};
+    size_t rows = dataset->row_count[split];
+    size_t size = kd2m_dataset_sample_size(dataset);
+    if (first > rows || count > rows - first)
+        return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
+                         "rows %zu..%zu asked for, data set '%s' has %zu %s rows", first,
+                         first + count - 1, dataset->spec, rows, names[split]);
+    for (size_t i = 0; i < count; i++)
+        kd2m_dataset_fetch(dataset, split, first + i, NULL, values ? values + i * size : NULL,
+                           labels ? labels + i : NULL);
+    return KD2M_OK;
+}
+
+static kd2m_status add_parameter(kd2m_table *table, const kd2m_reader *reader,
+                                 const kd2m_setting *setting) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_table_add_row(table));
+    KD2M_TRY(kd2m_table_set_text(table, "data_set", reader->name));
+    KD2M_TRY(kd2m_table_set_text(table, "key", setting->name));
+    KD2M_TRY(kd2m_table_set_text(table, "value", setting->metavar));
+    if (setting->fallback)
+        KD2M_TRY(kd2m_table_set_text(table, "default", setting->fallback));
+    KD2M_TRY(kd2m_table_set_text(table, "meaning", setting->help));
+
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_dataset_table(kd2m_table **out, kd2m_context *context) {
+    static const char *const columns[][2] = {{"data_set", "data set"},
+                                             {"key", "key"},
+                                             {"value", "value"},
+                                             {"default", "default"},
+                                             {"meaning", "meaning"}};
+    *out = NULL;
+    kd2m_status status = KD2M_OK;
+    kd2m_table *table = NULL;
+
+    KD2M_TRY(kd2m_table_create(&table, context, "data sets"));
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        KD2M_TRY(kd2m_table_add_column(table, columns[i][0], columns[i][1], KD2M_COLUMN_TEXT, 0));
+    for (size_t i = 0; i < READERS; i++) {
+        KD2M_TRY(kd2m_table_add_row(table));
+        KD2M_TRY(kd2m_table_set_text(table, "data_set", readers[i]->name));
+        KD2M_TRY(kd2m_table_set_text(table, "meaning", readers[i]->summary));
+        for (size_t k = 0; k < readers[i]->parameters.count; k++)
+            KD2M_TRY(add_parameter(table, readers[i], &readers[i]->parameters.rows[k]));
+    }
+    *out = table;
+
+cleanup:
+    if (status != KD2M_OK)
+        kd2m_table_free(table);
+    return status;
+}

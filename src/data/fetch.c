@@ -1,0 +1,149 @@
+/*
+ * Samples as the net sees them: widened to float and normalised per channel, and the measurement of
+ * that normalisation.
+ *
+ *   value = stored * value_scale;  normalised = (value - mean_c) / sd_c,  sd over 1/n
+ *
+ * The measurement goes over the training split twice, in double: means of the differences to the
+ * first sample (so that a constant channel is found to be constant exactly), then squares about the
+ * mean. Time O(rows * sample size), memory O(sample size). kd2m_dataset_fetch may run on any
+ * thread.
+ */
+#include <float.h>
+#include <math.h>
+
+#include "context.h"
+#include "dataset.h"
+#include "memory.h"
+#include "simd.h"
+
+KD2M_CLONES
+static void widen_bytes(float *restrict out, const uint8_t *restrict in, size_t count,
+                        float scale) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)in[i] * scale;
+}
+
+KD2M_CLONES
+static void widen_floats(float *restrict out, const float *restrict in, size_t count, float scale) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        out[i] = in[i] * scale;
+}
+
+KD2M_CLONES
+static void normalise_channels(float *restrict values, size_t channels, size_t positions,
+                               const float *restrict mean, const float *restrict scale) {
+    for (size_t c = 0; c < channels; c++) {
+        float *channel = values + c * positions;
+#pragma omp simd
+        for (size_t i = 0; i < positions; i++)
+            channel[i] = (channel[i] - mean[c]) * scale[c];
+    }
+}
+
+KD2M_CLONES
+static void normalise_columns(float *restrict values, size_t columns, const float *restrict mean,
+                              const float *restrict scale) {
+#pragma omp simd
+    for (size_t i = 0; i < columns; i++)
+        values[i] = (values[i] - mean[i]) * scale[i];
+}
+
+void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t row,
+                        const kd2m_normalisation *normalisation, float *values, int32_t *label) {
+    const kd2m_part *part = kd2m_dataset_part(dataset, split);
+    size_t place = dataset->rows[split][row];
+    size_t size = kd2m_dataset_sample_size(dataset);
+    if (label)
+        *label = part->labels[place];
+    if (!values)
+        return;
+    if (part->values.element == KD2M_UINT8)
+        widen_bytes(values, (const uint8_t *)part->values.values + place * size, size,
+                    dataset->raw.value_scale);
+    else
+        widen_floats(values, (const float *)part->values.values + place * size, size,
+                     dataset->raw.value_scale);
+    if (!normalisation)
+        return;
+    size_t channels = normalisation->channels;
+    if (channels == size)
+        normalise_columns(values, channels, normalisation->mean, normalisation->scale);
+    else
+        normalise_channels(values, channels, size / channels, normalisation->mean,
+                           normalisation->scale);
+}
+
+/* sum[c] += sum over positions of (value - centre[c])^power, power 1 or 2. */
+KD2M_CLONES
+static void add_moments(double *restrict sum, const float *restrict values, size_t channels,
+                        size_t positions, const double *restrict centre, int power) {
+    for (size_t c = 0; c < channels; c++) {
+        double total = 0.0;
+#pragma omp simd reduction(+ : total)
+        for (size_t i = 0; i < positions; i++) {
+            double difference = (double)values[c * positions + i] - centre[c];
+            total += power == 2 ? difference * difference : difference;
+        }
+        sum[c] += total;
+    }
+}
+
+/* out[c] = mean over the training split of (value - centre[c])^power. */
+static void mean_moments(const kd2m_dataset *dataset, double *out, const double *centre, int power,
+                         float *sample) {
+    size_t rows = dataset->row_count[KD2M_TRAIN];
+    size_t channels = dataset->raw.shape[0];
+    size_t positions = kd2m_dataset_sample_size(dataset) / channels;
+    for (size_t c = 0; c < channels; c++)
+        out[c] = 0.0;
+    for (size_t i = 0; i < rows; i++) {
+        kd2m_dataset_fetch(dataset, KD2M_TRAIN, i, NULL, sample, NULL);
+        add_moments(out, sample, channels, positions, centre, power);
+    }
+    for (size_t c = 0; c < channels; c++)
+        out[c] /= (double)rows * (double)positions;
+}
+
+kd2m_status kd2m_dataset_measure(const kd2m_dataset *dataset, kd2m_normalisation *out) {
+    *out = (kd2m_normalisation){0};
+    kd2m_status status = KD2M_OK;
+    kd2m_context *context = dataset->context;
+    size_t channels = dataset->raw.shape[0];
+    size_t size = kd2m_dataset_sample_size(dataset);
+    float *sample = NULL;
+    double *centre = NULL;
+    double *moment = NULL;
+
+    if (dataset->row_count[KD2M_TRAIN] == 0)
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "data set '%s' has no training rows to measure its scale on",
+                         dataset->spec);
+    KD2M_TRY(kd2m_alloc(context, (void **)&sample, size, sizeof *sample));
+    KD2M_TRY(kd2m_alloc(context, (void **)&centre, channels, sizeof *centre));
+    KD2M_TRY(kd2m_alloc(context, (void **)&moment, channels, sizeof *moment));
+    KD2M_TRY(kd2m_normalisation_create(out, context, channels));
+
+    kd2m_dataset_fetch(dataset, KD2M_TRAIN, 0, NULL, sample, NULL);
+    for (size_t c = 0; c < channels; c++)
+        centre[c] = sample[c * (size / channels)];
+    mean_moments(dataset, moment, centre, 1, sample);
+    for (size_t c = 0; c < channels; c++)
+        centre[c] += moment[c];
+    mean_moments(dataset, moment, centre, 2, sample);
+    for (size_t c = 0; c < channels; c++) {
+        double sd = sqrt(moment[c]);
+        out->mean[c] = (float)centre[c];
+        out->scale[c] = sd > FLT_MIN ? (float)(1.0 / sd) : 1.0F;
+    }
+
+cleanup:
+    kd2m_free(context, sample);
+    kd2m_free(context, centre);
+    kd2m_free(context, moment);
+    if (status != KD2M_OK)
+        kd2m_normalisation_clear(context, out);
+    return status;
+}

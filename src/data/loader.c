@@ -1,0 +1,216 @@
+/*
+ * The loader: one thread fills a slot while the net works on the other.
+ *
+ * Two slots, each with a batch, take turns. The caller holds one from kd2m_loader_next until the
+ * next call; the thread fills the other, then waits. (epoch, step) counts on from the last seek;
+ * what a batch holds is the sampler's business and depends on nothing here. The thread calls
+ * nothing that uses the context, the allocator or OpenMP. Memory: two batches and the sampler.
+ *
+ * Thread rule: the caller's functions serve one thread at a time. The mutex guards `filled`,
+ * `paused`, `busy` and `stop`. A slot belongs to the thread until it is filled, then to the caller;
+ * the sampler and the position belong to the thread unless it is paused and not busy.
+ */
+#include "loader.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "context.h"
+#include "memory.h"
+#include "progress.h"
+#include "sampler.h"
+
+typedef struct loader_slot {
+    float *values;
+    int32_t *labels;
+    uint32_t *ids;
+    bool filled;
+} loader_slot;
+
+struct kd2m_loader {
+    kd2m_context *context;
+    const kd2m_dataset *dataset;
+    const kd2m_normalisation *normalisation;
+    kd2m_row_sampler sampler;
+    size_t batch_size;
+    size_t steps;
+    size_t epoch, step; /* of the batch to be filled next */
+    loader_slot slots[2];
+    size_t fill; /* slot to be filled next */
+    size_t take; /* slot to be handed out next */
+    bool held;   /* the caller holds the other one */
+    bool paused; /* the thread is to begin no batch */
+    bool busy;   /* the thread is filling a slot */
+    bool stop;   /* the thread is to end */
+    double waited;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool running; /* thread, mutex and condition are there */
+};
+
+static void fill_slot(kd2m_loader *loader, loader_slot *slot) {
+    size_t size = kd2m_dataset_sample_size(loader->dataset);
+    kd2m_row_sampler_draw(&loader->sampler, loader->epoch, loader->step, slot->ids);
+    for (size_t i = 0; i < loader->batch_size; i++)
+        kd2m_dataset_fetch(loader->dataset, KD2M_TRAIN, slot->ids[i], loader->normalisation,
+                           slot->values + i * size, slot->labels + i);
+    if (++loader->step == loader->steps) {
+        loader->step = 0;
+        loader->epoch++;
+    }
+}
+
+static void *prefetch(void *user) {
+    kd2m_loader *loader = user;
+    pthread_mutex_lock(&loader->mutex);
+    while (!loader->stop) {
+        loader_slot *slot = &loader->slots[loader->fill];
+        if (slot->filled || loader->paused) {
+            pthread_cond_wait(&loader->changed, &loader->mutex);
+            continue;
+        }
+        loader->busy = true;
+        pthread_mutex_unlock(&loader->mutex);
+        fill_slot(loader, slot);
+        pthread_mutex_lock(&loader->mutex);
+        loader->busy = false;
+        slot->filled = true;
+        loader->fill = 1 - loader->fill;
+        pthread_cond_signal(&loader->changed);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return NULL;
+}
+
+/* Starts the thread with all signals blocked: the host's handlers run on the host's threads. */
+static kd2m_status start_thread(kd2m_loader *loader) {
+    sigset_t all;
+    sigset_t before;
+    if (pthread_mutex_init(&loader->mutex, NULL) != 0)
+        return kd2m_fail(loader->context, KD2M_ERROR_MEMORY, "no mutex for the loader");
+    if (pthread_cond_init(&loader->changed, NULL) != 0) {
+        pthread_mutex_destroy(&loader->mutex);
+        return kd2m_fail(loader->context, KD2M_ERROR_MEMORY, "no condition for the loader");
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&loader->thread, NULL, prefetch, loader);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure != 0) {
+        pthread_cond_destroy(&loader->changed);
+        pthread_mutex_destroy(&loader->mutex);
+        return kd2m_fail(loader->context, KD2M_ERROR_MEMORY,
+                         "the system has no thread for the loader: %s", strerror(failure));
+    }
+    loader->running = true;
+    return KD2M_OK;
+}
+
+static kd2m_status alloc_slot(kd2m_loader *loader, loader_slot *slot) {
+    kd2m_status status = KD2M_OK;
+    size_t rows = loader->batch_size;
+    size_t row_bytes = kd2m_dataset_sample_size(loader->dataset) * sizeof(float);
+    KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->values, rows, row_bytes));
+    KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->labels, rows, sizeof *slot->labels));
+    KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->ids, rows, sizeof *slot->ids));
+
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
+                               const kd2m_normalisation *normalisation, size_t batch_size,
+                               kd2m_sampler sampler, uint64_t seed) {
+    *out = NULL;
+    kd2m_status status = KD2M_OK;
+    kd2m_context *context = dataset->context;
+    kd2m_loader *loader = NULL;
+
+    KD2M_TRY(kd2m_alloc(context, (void **)&loader, 1, sizeof *loader));
+    loader->context = context;
+    loader->dataset = dataset;
+    loader->normalisation = normalisation;
+    loader->batch_size = batch_size;
+    KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, batch_size, sampler, seed));
+    loader->steps = dataset->row_count[KD2M_TRAIN] / batch_size;
+    KD2M_TRY(alloc_slot(loader, &loader->slots[0]));
+    KD2M_TRY(alloc_slot(loader, &loader->slots[1]));
+    KD2M_TRY(start_thread(loader));
+    *out = loader;
+
+cleanup:
+    if (status != KD2M_OK)
+        kd2m_loader_free(loader);
+    return status;
+}
+
+size_t kd2m_loader_steps(const kd2m_loader *loader) {
+    return loader->steps;
+}
+
+kd2m_status kd2m_loader_seek(kd2m_loader *loader, size_t epoch, size_t step) {
+    if (step >= loader->steps)
+        return kd2m_fail(loader->context, KD2M_ERROR_USAGE,
+                         "step %zu sought in an epoch of %zu steps (from 0)", step, loader->steps);
+    pthread_mutex_lock(&loader->mutex);
+    loader->paused = true;
+    while (loader->busy)
+        pthread_cond_wait(&loader->changed, &loader->mutex);
+    loader->epoch = epoch;
+    loader->step = step;
+    loader->slots[loader->take].filled = false;
+    loader->slots[1 - loader->take].filled = loader->held;
+    loader->fill = loader->take;
+    loader->paused = false;
+    pthread_cond_signal(&loader->changed);
+    pthread_mutex_unlock(&loader->mutex);
+    return KD2M_OK;
+}
+
+kd2m_status kd2m_loader_next(kd2m_loader *loader, kd2m_batch *batch) {
+    loader_slot *slot = &loader->slots[loader->take];
+    pthread_mutex_lock(&loader->mutex);
+    if (loader->held) {
+        loader->slots[1 - loader->take].filled = false;
+        pthread_cond_signal(&loader->changed);
+    }
+    if (!slot->filled) {
+        double start = kd2m_seconds();
+        while (!slot->filled)
+            pthread_cond_wait(&loader->changed, &loader->mutex);
+        loader->waited += kd2m_seconds() - start;
+    }
+    loader->take = 1 - loader->take;
+    loader->held = true;
+    pthread_mutex_unlock(&loader->mutex);
+    *batch = (kd2m_batch){loader->batch_size, slot->values, slot->labels, slot->ids};
+    return KD2M_OK;
+}
+
+double kd2m_loader_waited(const kd2m_loader *loader) {
+    return loader->waited;
+}
+
+void kd2m_loader_free(kd2m_loader *loader) {
+    if (!loader)
+        return;
+    if (loader->running) {
+        pthread_mutex_lock(&loader->mutex);
+        loader->stop = true;
+        pthread_cond_signal(&loader->changed);
+        pthread_mutex_unlock(&loader->mutex);
+        pthread_join(loader->thread, NULL);
+        pthread_cond_destroy(&loader->changed);
+        pthread_mutex_destroy(&loader->mutex);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        kd2m_free(loader->context, loader->slots[i].values);
+        kd2m_free(loader->context, loader->slots[i].labels);
+        kd2m_free(loader->context, loader->slots[i].ids);
+    }
+    kd2m_row_sampler_clear(&loader->sampler);
+    kd2m_free(loader->context, loader);
+}

@@ -1,0 +1,83 @@
+/*
+ * npy: NumPy arrays. train=X.npy;Y.npy and test=X.npy;Y.npy, either may be left out. X holds a
+ * sample a row: N x D, N x C x L or N x C x H x W; N x L are signals of one channel with as=signal.
+ * Y holds N integers 0, 1, ...
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "context.h"
+#include "dataset.h"
+#include "memory.h"
+
+#define NPY_SETTINGS(X)                                                                            \
+    X(TEXT, train, NULL, 0, 0, "X.npy;Y.npy", "training values and labels")                        \
+    X(TEXT, test, NULL, 0, 0, "X.npy;Y.npy", "test values and labels")                             \
+    X(CHOICE, as, "table", 0, 0, "table|signal", "what an N x D array is: columns or one channel") \
+    X(INTEGER, classes, "0", 0, KD2M_CLASSES_LIMIT, "N", "classes; 0 = highest label + 1")
+
+typedef struct npy_settings {
+    NPY_SETTINGS(KD2M_SETTINGS_FIELD)
+} npy_settings;
+
+#define ROW(...) KD2M_SETTINGS_ROW(npy_settings, __VA_ARGS__)
+static const kd2m_setting rows[] = {NPY_SETTINGS(ROW)};
+
+static void add_channel(kd2m_array *values) {
+    values->dims = 3;
+    values->shape[2] = values->shape[1];
+    values->shape[1] = 1;
+}
+
+static kd2m_status read_part(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                             const char *key, const char *paths, bool signal) {
+    kd2m_status status = KD2M_OK;
+    char *values_path = NULL;
+    kd2m_array values = {0};
+    kd2m_array labels = {0};
+
+    KD2M_TRY(kd2m_text_copy(context, &values_path, paths));
+    char *labels_path = strchr(values_path, ';');
+    if (!labels_path || labels_path == values_path || labels_path[1] == '\0') {
+        status = kd2m_fail(context, KD2M_ERROR_USAGE,
+                           "npy: %s='%s' must name two files, %s=X.npy;Y.npy", key, paths, key);
+        goto cleanup;
+    }
+    *labels_path++ = '\0';
+    KD2M_TRY(kd2m_array_read(&values, context, values_path));
+    KD2M_TRY(kd2m_array_read(&labels, context, labels_path));
+    if (signal && values.dims == 2)
+        add_channel(&values);
+    KD2M_TRY(kd2m_raw_data_take(context, raw, part, &values, values_path, &labels, labels_path));
+
+cleanup:
+    kd2m_array_clear(context, &values);
+    kd2m_array_clear(context, &labels);
+    kd2m_free(context, values_path);
+    return status;
+}
+
+static kd2m_status read(kd2m_context *context, const void *parameters, kd2m_raw_data *out) {
+    const npy_settings *settings = parameters;
+    kd2m_status status = KD2M_OK;
+    bool signal = strcmp(settings->as, "signal") == 0;
+    if (!settings->train && !settings->test)
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "npy: needs train=X.npy;Y.npy or test=X.npy;Y.npy");
+    out->classes = (size_t)settings->classes;
+    if (settings->train)
+        KD2M_TRY(read_part(context, out, &out->train, "train", settings->train, signal));
+    if (settings->test)
+        KD2M_TRY(read_part(context, out, &out->test, "test", settings->test, signal));
+
+cleanup:
+    return status;
+}
+
+const kd2m_reader kd2m_reader_npy = {
+    .name = "npy",
+    .summary = "NumPy arrays of values and labels",
+    .parameters = {rows, sizeof rows / sizeof *rows},
+    .parameters_size = sizeof(npy_settings),
+    .read = read,
+};

@@ -1,0 +1,320 @@
+/* The loader: which samples, how often, whatever the threads and seeks do. */
+#include "fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "loader.h"
+#include "rng.h"
+
+enum { ROWS = 53, COLUMNS = 5, BATCH = 8, EPOCHS = 3, CLASSES = 5 };
+
+static kd2m_context *context;
+static int32_t uneven[ROWS]; /* class 3 is never there, class 4 once, class 0 mostly */
+
+static void pause_briefly(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+static void fill_labels(void) {
+    for (size_t i = 0; i < ROWS; i++)
+        uneven[i] = i == 17 ? 4 : i % 7 == 0 ? 1 : i % 11 == 0 ? 2 : 0;
+}
+
+static kd2m_loader *load(const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
+                         size_t batch, kd2m_sampler sampler, uint64_t seed) {
+    kd2m_loader *loader = NULL;
+    EXPECT_OK(context, kd2m_loader_create(&loader, dataset, normalisation, batch, sampler, seed));
+    return loader;
+}
+
+static kd2m_batch next(kd2m_loader *loader) {
+    kd2m_batch batch;
+    EXPECT_OK(context, kd2m_loader_next(loader, &batch));
+    return batch;
+}
+
+/* The batch's values and labels are those of its rows. */
+static void check_content(const kd2m_batch *batch) {
+    for (size_t i = 0; i < batch->rows; i++) {
+        assert_true(batch->ids[i] < ROWS);
+        assert_int_equal(uneven[batch->ids[i]], batch->labels[i]);
+        for (size_t k = 0; k < COLUMNS; k++)
+            EXPECT_CLOSE((double)fixture_value(batch->ids[i], k),
+                         (double)batch->values[i * COLUMNS + k], 0.0, 0.0);
+    }
+}
+
+static void shuffle_shows_each_sample_once_an_epoch(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, 7);
+    uint32_t first[EPOCHS];
+    (void)state;
+    assert_int_equal(ROWS / BATCH, kd2m_loader_steps(loader));
+    for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
+        int seen[ROWS] = {0};
+        for (size_t step = 0; step < kd2m_loader_steps(loader); step++) {
+            kd2m_batch batch = next(loader);
+            assert_int_equal(BATCH, batch.rows);
+            check_content(&batch);
+            for (size_t i = 0; i < BATCH; i++)
+                assert_int_equal(1, ++seen[batch.ids[i]]);
+            if (step == 0)
+                memcpy(&first[epoch], batch.ids, sizeof *first);
+        }
+    }
+    assert_false(first[0] == first[1] && first[1] == first[2]);
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+/* Over many epochs every sample is dropped about equally often, and comes first about as often. */
+static void shuffle_is_fair(void **state) {
+    enum { MANY = 5300 };
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, 3);
+    size_t first[ROWS] = {0};
+    size_t steps = kd2m_loader_steps(loader);
+    (void)state;
+    for (size_t i = 0; i < MANY * steps; i++) {
+        kd2m_batch batch = next(loader);
+        if (i % steps == 0)
+            first[batch.ids[0]]++;
+    }
+    double expected = (double)MANY / ROWS;
+    double chi_square = 0.0;
+    for (size_t i = 0; i < ROWS; i++)
+        chi_square += pow((double)first[i] - expected, 2.0) / expected;
+    assert_true(chi_square < 52.0 + 5.0 * sqrt(2.0 * 52.0)); /* 52 degrees of freedom */
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+/* Runs through EPOCHS epochs and writes down all rows. */
+static uint32_t *record(const kd2m_dataset *dataset, kd2m_sampler sampler, uint64_t seed) {
+    kd2m_loader *loader = load(dataset, NULL, BATCH, sampler, seed);
+    size_t count = EPOCHS * kd2m_loader_steps(loader);
+    uint32_t *ids = malloc(count * BATCH * sizeof *ids);
+    assert_non_null(ids);
+    for (size_t i = 0; i < count; i++) {
+        kd2m_batch batch = next(loader);
+        memcpy(ids + i * BATCH, batch.ids, BATCH * sizeof *ids);
+    }
+    kd2m_loader_free(loader);
+    return ids;
+}
+
+static void batches_depend_on_seed_and_place_alone(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_sampler samplers[] = {KD2M_SAMPLER_SHUFFLE, KD2M_SAMPLER_BALANCED};
+    (void)state;
+    for (size_t kind = 0; kind < 2; kind++) {
+        uint32_t *ids = record(dataset, samplers[kind], 5);
+        uint32_t *other = record(dataset, samplers[kind], 6);
+        kd2m_loader *loader = load(dataset, NULL, BATCH, samplers[kind], 5);
+        size_t steps = kd2m_loader_steps(loader);
+        kd2m_rng rng;
+        assert_memory_not_equal(ids, other, EPOCHS * steps * BATCH * sizeof *ids);
+        kd2m_rng_init(&rng, 1, KD2M_STREAM_TEST, kind);
+        for (size_t round = 0; round < 200; round++) {
+            size_t place = (size_t)kd2m_rng_below(&rng, EPOCHS * steps);
+            size_t run = (size_t)kd2m_rng_below(&rng, EPOCHS * steps - place + 1);
+            EXPECT_OK(context, kd2m_loader_seek(loader, place / steps, place % steps));
+            for (size_t i = 0; i < run && i < 9; i++) {
+                if (kd2m_rng_below(&rng, 16) == 0)
+                    pause_briefly();
+                kd2m_batch batch = next(loader);
+                check_content(&batch);
+                assert_memory_equal(ids + (place + i) * BATCH, batch.ids, BATCH * sizeof *ids);
+            }
+        }
+        kd2m_loader_free(loader);
+        free(ids);
+        free(other);
+    }
+    kd2m_dataset_free(dataset);
+}
+
+static void a_batch_stays_until_the_next(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, 7);
+    float values[BATCH * COLUMNS];
+    uint32_t ids[BATCH];
+    (void)state;
+    for (size_t i = 0; i < 20; i++) {
+        kd2m_batch batch = next(loader);
+        memcpy(values, batch.values, sizeof values);
+        memcpy(ids, batch.ids, sizeof ids);
+        pause_briefly();
+        if (i % 3 == 0) {
+            EXPECT_OK(context, kd2m_loader_seek(loader, i, 2));
+            pause_briefly();
+        }
+        assert_memory_equal(values, batch.values, sizeof values);
+        assert_memory_equal(ids, batch.ids, sizeof ids);
+    }
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+static void balanced_shows_each_class_equally_often(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, 10, KD2M_SAMPLER_BALANCED, 7);
+    size_t present = 4;
+    size_t sizes[CLASSES] = {0};
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++)
+        sizes[uneven[i]]++;
+    for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
+        size_t shown[CLASSES] = {0};
+        size_t times[ROWS] = {0};
+        size_t slots = kd2m_loader_steps(loader) * 10;
+        for (size_t step = 0; step < kd2m_loader_steps(loader); step++) {
+            size_t in_batch[CLASSES] = {0};
+            kd2m_batch batch = next(loader);
+            check_content(&batch);
+            for (size_t i = 0; i < batch.rows; i++) {
+                in_batch[batch.labels[i]]++;
+                shown[batch.labels[i]]++;
+                times[batch.ids[i]]++;
+            }
+            for (size_t c = 0; c < CLASSES; c++)
+                assert_true(c == 3 ? in_batch[c] == 0 : in_batch[c] == 2 || in_batch[c] == 3);
+        }
+        for (size_t c = 0; c < CLASSES; c++)
+            assert_true(c == 3 || shown[c] == slots / present || shown[c] == slots / present + 1);
+        for (size_t i = 0; i < ROWS; i++) { /* a class's rows take turns */
+            size_t share = shown[uneven[i]] / sizes[uneven[i]];
+            assert_true(times[i] == share || times[i] == share + 1);
+        }
+    }
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+static void values_come_normalised(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_normalisation normalisation;
+    EXPECT_OK(context, kd2m_dataset_measure(dataset, &normalisation));
+    kd2m_loader *loader = load(dataset, &normalisation, ROWS, KD2M_SAMPLER_SHUFFLE, 7);
+    kd2m_batch batch = next(loader);
+    (void)state;
+    for (size_t k = 0; k < COLUMNS; k++) {
+        double sum = 0.0;
+        double squares = 0.0;
+        for (size_t i = 0; i < ROWS; i++) {
+            double value = (double)batch.values[i * COLUMNS + k];
+            sum += value;
+            squares += value * value;
+        }
+        EXPECT_CLOSE(0.0, sum / ROWS, 1e-6, 0.0);
+        EXPECT_CLOSE(1.0, squares / ROWS, 0.0, 1e-6);
+    }
+    kd2m_loader_free(loader);
+    kd2m_normalisation_clear(context, &normalisation);
+    kd2m_dataset_free(dataset);
+}
+
+static void refuses_batches_and_places_that_do_not_fit(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = NULL;
+    (void)state;
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_loader_create(&loader, dataset, NULL, ROWS + 1, KD2M_SAMPLER_SHUFFLE, 1));
+    EXPECT_MESSAGE(context, "batch of 54");
+    EXPECT_MESSAGE(context, "53 training rows");
+    assert_null(loader);
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_loader_create(&loader, dataset, NULL, 0, KD2M_SAMPLER_BALANCED, 1));
+    loader = load(dataset, NULL, ROWS, KD2M_SAMPLER_SHUFFLE, 1);
+    assert_int_equal(1, kd2m_loader_steps(loader));
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_loader_seek(loader, 0, 1));
+    EXPECT_MESSAGE(context, "step 1 sought in an epoch of 1 steps");
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+static void may_be_freed_at_any_moment(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    (void)state;
+    for (size_t round = 0; round < 200; round++) {
+        kd2m_loader *loader = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, round);
+        for (size_t i = 0; i < round % 4; i++)
+            next(loader);
+        if (round % 5 == 0)
+            EXPECT_OK(context, kd2m_loader_seek(loader, round, 1));
+        kd2m_loader_free(loader);
+    }
+    kd2m_loader_free(NULL);
+    kd2m_dataset_free(dataset);
+}
+
+static void counts_the_time_it_was_waited_for(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, 7);
+    (void)state;
+    assert_true(kd2m_loader_waited(loader) == 0.0);
+    double before = 0.0;
+    for (size_t i = 0; i < 1000; i++) {
+        next(loader);
+        assert_true(kd2m_loader_waited(loader) >= before);
+        before = kd2m_loader_waited(loader);
+    }
+    assert_true(before > 0.0 && before < 60.0); /* the caller does nothing else, so it waits */
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+static void every_failing_allocation_is_survived(void **state) {
+    char spec[600];
+    (void)state;
+    snprintf(spec, sizeof spec, "npy:train=%s",
+             fixture_files(context, "train", ROWS, COLUMNS, uneven));
+    for (size_t k = 0;; k++) {
+        kd2m_context *failing = testing_failing_context(k);
+        kd2m_dataset *dataset = NULL;
+        kd2m_loader *loader = NULL;
+        kd2m_batch batch;
+        kd2m_status status = kd2m_dataset_open(&dataset, failing, spec, 0.2, 1);
+        if (status == KD2M_OK)
+            status = kd2m_loader_create(&loader, dataset, NULL, BATCH, KD2M_SAMPLER_BALANCED, 1);
+        if (status == KD2M_OK) {
+            size_t before = testing_allocations();
+            for (size_t i = 0; i < 50; i++)
+                EXPECT_OK(failing, kd2m_loader_next(loader, &batch));
+            assert_int_equal(before, testing_allocations());
+        }
+        kd2m_loader_free(loader);
+        kd2m_dataset_free(dataset);
+        assert_int_equal(0, testing_live());
+        if (status != KD2M_OK)
+            assert_int_equal(KD2M_ERROR_MEMORY, status);
+        kd2m_context_free(failing);
+        if (status == KD2M_OK)
+            break;
+        assert_true(k < 1000);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shuffle_shows_each_sample_once_an_epoch),
+        cmocka_unit_test(shuffle_is_fair),
+        cmocka_unit_test(batches_depend_on_seed_and_place_alone),
+        cmocka_unit_test(a_batch_stays_until_the_next),
+        cmocka_unit_test(balanced_shows_each_class_equally_often),
+        cmocka_unit_test(values_come_normalised),
+        cmocka_unit_test(refuses_batches_and_places_that_do_not_fit),
+        cmocka_unit_test(may_be_freed_at_any_moment),
+        cmocka_unit_test(counts_the_time_it_was_waited_for),
+        cmocka_unit_test(every_failing_allocation_is_survived),
+    };
+    fill_labels();
+    context = testing_context(1);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kd2m_context_free(context);
+    return failed;
+}

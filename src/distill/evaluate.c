@@ -1,0 +1,151 @@
+/*
+ * Evaluation in batches of a fixed size. The last batch is filled up with zeros, whose rows count
+ * for nothing: an inference net treats every row by itself.
+ */
+#include "evaluate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "context.h"
+#include "memory.h"
+#include "model_file.h"
+
+#define EVALUATION_BATCH 256
+#define SHAPE_TEXT 96
+
+kd2m_status kd2m_runner_create(kd2m_runner **out, const kd2m_dataset *dataset,
+                               const kd2m_normalisation *normalisation, const kd2m_graph *graph,
+                               size_t batch) {
+    *out = NULL;
+    kd2m_context *context = graph->context;
+    kd2m_dataset_info info;
+    kd2m_dataset_describe(dataset, &info);
+    kd2m_runner *runner = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&runner, 1, sizeof *runner));
+    runner->context = context;
+    runner->dataset = dataset;
+    runner->normalisation = normalisation;
+    runner->graph = graph;
+    KD2M_TRY(kd2m_net_create(&runner->net, context, graph, batch, KD2M_NET_INFERENCE, false));
+    KD2M_TRY(kd2m_alloc(context, (void **)&runner->values, batch * info.sample_size,
+                        sizeof *runner->values));
+    KD2M_TRY(kd2m_alloc(context, (void **)&runner->labels, batch, sizeof *runner->labels));
+    KD2M_TRY(kd2m_alloc(context, (void **)&runner->outputs, batch * graph->classes,
+                        sizeof *runner->outputs));
+    *out = runner;
+    runner = NULL;
+cleanup:
+    kd2m_runner_free(runner);
+    return status;
+}
+
+void kd2m_runner_free(kd2m_runner *runner) {
+    if (!runner)
+        return;
+    kd2m_free(runner->context, runner->outputs);
+    kd2m_free(runner->context, runner->labels);
+    kd2m_free(runner->context, runner->values);
+    kd2m_net_free(runner->net);
+    kd2m_free(runner->context, runner);
+}
+
+static size_t count_correct(const kd2m_runner *runner, size_t rows) {
+    size_t correct = 0;
+    size_t classes = runner->graph->classes;
+    for (size_t i = 0; i < rows; i++) {
+        const float *logits = runner->outputs + i * classes;
+        size_t best = 0;
+        for (size_t c = 1; c < classes; c++)
+            if (logits[c] > logits[best])
+                best = c;
+        correct += (int32_t)best == runner->labels[i];
+    }
+    return correct;
+}
+
+kd2m_status kd2m_runner_run(kd2m_runner *runner, kd2m_split split, kd2m_evaluation *out,
+                            kd2m_runner_visit visit, void *user) {
+    kd2m_dataset_info info;
+    kd2m_dataset_describe(runner->dataset, &info);
+    size_t rows = info.rows[split];
+    size_t batch = kd2m_net_batch(runner->net);
+    size_t correct = 0;
+    double loss = 0;
+    kd2m_status status = KD2M_OK;
+    for (size_t first = 0; first < rows; first += batch) {
+        size_t count = rows - first < batch ? rows - first : batch;
+        for (size_t i = 0; i < count; i++)
+            kd2m_dataset_fetch(runner->dataset, split, first + i, runner->normalisation,
+                               runner->values + i * info.sample_size, &runner->labels[i]);
+        memset(runner->values + count * info.sample_size, 0,
+               (batch - count) * info.sample_size * sizeof *runner->values);
+        KD2M_TRY(kd2m_check_interrupt(runner->context));
+        KD2M_TRY(kd2m_net_forward(runner->net, runner->values));
+        if (out) {
+            double mean;
+            KD2M_TRY(kd2m_net_read(runner->net, runner->graph->logits, runner->outputs,
+                                   runner->graph->classes));
+            KD2M_TRY(kd2m_net_cross_entropy(runner->net, runner->labels, count, &mean, NULL));
+            loss += mean * (double)count;
+            correct += count_correct(runner, count);
+        }
+        if (visit)
+            KD2M_TRY(visit(user, runner, count));
+    }
+    if (out) {
+        out->rows = rows;
+        out->accuracy = rows > 0 ? (double)correct / (double)rows : NAN;
+        out->loss = rows > 0 ? loss / (double)rows : NAN;
+    }
+cleanup:
+    return status;
+}
+
+static void describe_shape(char *text, size_t dims, const size_t *shape) {
+    size_t used = 0;
+    for (size_t i = 0; i < dims; i++)
+        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s%zu", i ? " x " : "", shape[i]);
+}
+
+kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,
+                           const kd2m_dataset *dataset, const char *model) {
+    kd2m_dataset_info info;
+    kd2m_dataset_describe(dataset, &info);
+    char wanted[SHAPE_TEXT], given[SHAPE_TEXT];
+    describe_shape(wanted, graph->dims, graph->shape);
+    describe_shape(given, info.dims, info.shape);
+    if (strcmp(wanted, given) != 0)
+        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: takes samples of %s, but %s has %s", model,
+                         wanted, info.spec, given);
+    if (info.classes > graph->classes)
+        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: knows %zu classes, but %s has %zu", model,
+                         graph->classes, info.spec, info.classes);
+    return KD2M_OK;
+}
+
+kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
+                          const char *data) {
+    *out = (kd2m_evaluation){0, NAN, NAN};
+    kd2m_model_file *file = NULL;
+    kd2m_dataset *dataset = NULL;
+    kd2m_runner *runner = NULL;
+    kd2m_dataset_info info;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_model_file_read(&file, context, model));
+    KD2M_TRY(kd2m_dataset_open(&dataset, context, data, 0, 0));
+    KD2M_TRY(kd2m_check_fit(context, file->graph, dataset, model));
+    kd2m_dataset_describe(dataset, &info);
+    KD2M_TRY(
+        kd2m_runner_create(&runner, dataset, &file->normalisation, file->graph, EVALUATION_BATCH));
+    KD2M_TRY(kd2m_net_load(runner->net, file->tensors));
+    KD2M_TRY(kd2m_runner_run(runner, info.rows[KD2M_TEST] > 0 ? KD2M_TEST : KD2M_TRAIN, out, NULL,
+                             NULL));
+cleanup:
+    kd2m_runner_free(runner);
+    kd2m_dataset_free(dataset);
+    kd2m_model_file_free(file);
+    return status;
+}

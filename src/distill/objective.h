@@ -1,0 +1,98 @@
+/*
+ * The objective: a loss expression bound to a student and a teacher. For every batch it reads the
+ * layers that the terms name, evaluates the terms, and puts the gradients back into the nets.
+ *
+ *     objective = sum_k weight_k * value_k / divisor_k
+ *     divisor_k = tr(B)^(p/2) under scale=teacher: B the covariance of the teacher's layer over the
+ *                 training set, p the metric's degree; else 1
+ *
+ * Where student and teacher differ in width and a metric needs equal widths, the student's side
+ * passes a linear projector that is trained along and stays with the run, not with the student.
+ */
+#ifndef KD2M_DISTILL_OBJECTIVE_H
+#define KD2M_DISTILL_OBJECTIVE_H
+
+#include "kd2m/metric.h"
+#include "loss.h"
+#include "net.h"
+#include "teacher.h"
+
+/* A layer of the student beside one of the teacher, shared by the terms that name the same pair. */
+typedef struct kd2m_match {
+    kd2m_reduction reduction;
+    size_t student_node, teacher_node;
+    size_t student_width, teacher_width; /* after the reduction */
+    char name[32];                       /* of the projector in stored state, 'projector0' */
+    kd2m_graph *projector_graph;         /* owned; NULL where none is needed */
+    kd2m_net *projector;                 /* owned; NULL where none is needed */
+    double teacher_variance;             /* tr(B) over the training set */
+    float *student;                      /* batch x student_width: the student's rows */
+    float *compared;         /* batch x width: what terms see; = student without a projector */
+    float *teacher;          /* batch x teacher_width */
+    float *gradient;         /* batch x width: sum over terms of weight * gradient */
+    float *student_gradient; /* batch x student_width: the same before the projector */
+} kd2m_match;
+
+#define KD2M_NO_MATCH SIZE_MAX
+
+/* What a term has done since the epoch began. Plain numbers: a checkpoint holds them. */
+typedef struct kd2m_term_sums {
+    double value;         /* sum of raw values over steps */
+    double pair_share;    /* sum over steps; NaN where there is no plan */
+    double gradient_norm; /* of the weighted term, over the student's parameters, measured once */
+    double largest_gap;
+    double groups_dropped, fallbacks, unconverged;
+} kd2m_term_sums;
+
+typedef struct kd2m_bound_term {
+    const kd2m_term *term; /* borrowed from the loss */
+    kd2m_metric *metric;   /* owned; NULL for ce */
+    kd2m_metric_info info;
+    size_t match;   /* number of its match, KD2M_NO_MATCH for terms on logits */
+    double divisor; /* see above */
+    double factor;  /* weight / divisor */
+    kd2m_term_sums sums;
+    kd2m_metric_result last;
+} kd2m_bound_term;
+
+typedef struct kd2m_objective {
+    kd2m_context *context;
+    kd2m_loss *loss;                 /* owned */
+    kd2m_net *student;               /* borrowed, training kind */
+    const kd2m_graph *student_graph; /* borrowed */
+    kd2m_teacher *teacher;           /* borrowed, NULL without one */
+    size_t batch, classes;
+    kd2m_bound_term *terms; /* loss->count */
+    kd2m_match *matches;
+    size_t match_count;
+    float *logits, *teacher_logits, *logits_gradient; /* batch x classes */
+    float *scratch;                                   /* batch x widest: one term's gradient */
+    double value;                                     /* of the last batch */
+} kd2m_objective;
+
+/*
+ * Binds `loss` (taken over, also on failure). Without a teacher every term must be ce.
+ * Errors: KD2M_ERROR_USAGE (unknown metric or layer, a term that needs a teacher).
+ */
+kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_net *student,
+                                  const kd2m_graph *student_graph, kd2m_teacher *teacher,
+                                  uint64_t seed);
+void kd2m_objective_free(kd2m_objective *objective);
+
+/* Measures tr(B) of every match over the training split and sets the divisors; with `scale` false
+ * they are 1. */
+kd2m_status kd2m_objective_measure(kd2m_objective *objective, const kd2m_dataset *dataset,
+                                   bool scale);
+
+/*
+ * Forward of teacher, student and projectors, value and gradient of all terms, backward. The
+ * optimiser's step is the caller's. With `measure_shares` each term's own gradient norm over the
+ * student's parameters is measured first (one more backward per term).
+ */
+kd2m_status kd2m_objective_step(kd2m_objective *objective, const float *values,
+                                const int32_t *labels, bool measure_shares);
+
+/* Forgets the sums: an epoch begins. */
+void kd2m_objective_reset(kd2m_objective *objective);
+
+#endif

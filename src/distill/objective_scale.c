@@ -1,0 +1,91 @@
+/*
+ * What scale=teacher divides by: the total variance of the teacher's layers over the training set,
+ * in one pass, sums in double about the first row. O(n d) time, O(d) memory.
+ */
+#include <math.h>
+
+#include "context.h"
+#include "layer.h"
+#include "memory.h"
+#include "objective.h"
+
+/* Running sums of the teacher's layers: sums of x and x^2 per feature, about the first row. */
+typedef struct moments {
+    kd2m_objective *objective;
+    double *shift, *sum, *square; /* for all matches, one after another */
+    size_t rows;
+} moments;
+
+static kd2m_status add_moments(void *user, kd2m_runner *runner, size_t rows) {
+    moments *m = user;
+    kd2m_objective *objective = m->objective;
+    size_t offset = 0;
+    kd2m_status status = KD2M_OK;
+    for (size_t k = 0; k < objective->match_count; k++) {
+        kd2m_match *match = &objective->matches[k];
+        size_t width = match->teacher_width;
+        KD2M_TRY(kd2m_read_layer(runner->net, match->teacher_node, match->reduction,
+                                 objective->scratch, match->teacher));
+        for (size_t j = 0; m->rows == 0 && j < width; j++)
+            m->shift[offset + j] = match->teacher[j];
+        for (size_t i = 0; i < rows; i++)
+            for (size_t j = 0; j < width; j++) {
+                double value = match->teacher[i * width + j] - m->shift[offset + j];
+                m->sum[offset + j] += value;
+                m->square[offset + j] += value * value;
+            }
+        offset += width;
+    }
+    m->rows += rows;
+cleanup:
+    return status;
+}
+
+static kd2m_status set_divisor(kd2m_objective *objective, kd2m_bound_term *bound) {
+    if (bound->match == KD2M_NO_MATCH || bound->info.degree == 0)
+        return KD2M_OK;
+    double variance = objective->matches[bound->match].teacher_variance;
+    if (!(variance > 0))
+        return kd2m_fail(objective->context, KD2M_ERROR_INPUT,
+                         "term '%s': the teacher's layer '%s' is constant over the training data, "
+                         "nothing to match; with --scale none it can be tried all the same",
+                         bound->term->text, bound->term->teacher_layer);
+    bound->divisor = pow(variance, bound->info.degree / 2);
+    bound->factor = bound->term->weight / bound->divisor;
+    return KD2M_OK;
+}
+
+kd2m_status kd2m_objective_measure(kd2m_objective *objective, const kd2m_dataset *dataset,
+                                   bool scale) {
+    kd2m_context *context = objective->context;
+    kd2m_teacher *teacher = objective->teacher;
+    moments m = {.objective = objective};
+    kd2m_runner *runner = NULL;
+    kd2m_status status = KD2M_OK;
+    size_t width = 0, offset = 0;
+    for (size_t k = 0; k < objective->match_count; k++)
+        width += objective->matches[k].teacher_width;
+    if (width == 0)
+        return KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&m.shift, width, sizeof(double)));
+    KD2M_TRY(kd2m_alloc(context, (void **)&m.sum, width, sizeof(double)));
+    KD2M_TRY(kd2m_alloc(context, (void **)&m.square, width, sizeof(double)));
+    KD2M_TRY(kd2m_runner_create(&runner, dataset, &teacher->file->normalisation,
+                                teacher->file->graph, objective->batch));
+    KD2M_TRY(kd2m_net_load(runner->net, teacher->file->tensors));
+    KD2M_TRY(kd2m_runner_run(runner, KD2M_TRAIN, NULL, add_moments, &m));
+    for (size_t k = 0; k < objective->match_count; k++) {
+        double variance = 0, n = (double)m.rows;
+        for (size_t j = 0; j < objective->matches[k].teacher_width; j++, offset++)
+            variance += m.square[offset] / n - m.sum[offset] / n * (m.sum[offset] / n);
+        objective->matches[k].teacher_variance = variance;
+    }
+    for (size_t i = 0; scale && i < objective->loss->count; i++)
+        KD2M_TRY(set_divisor(objective, &objective->terms[i]));
+cleanup:
+    kd2m_runner_free(runner);
+    kd2m_free(context, m.shift);
+    kd2m_free(context, m.sum);
+    kd2m_free(context, m.square);
+    return status;
+}

@@ -1,0 +1,196 @@
+/*
+ * One step of the objective, in the order of the mathematics: forward, values and gradients of the
+ * terms, backward. Nothing is allocated. Single-threaded but for the nets, the solvers and the
+ * kernels inside.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "context.h"
+#include "layer.h"
+#include "objective.h"
+
+/* The reduction's adjoint: adds `gradient`, batch x width of the reduction, at the node. */
+static kd2m_status add_reduced(kd2m_net *net, size_t node, kd2m_reduction reduction, float *scratch,
+                               const float *gradient) {
+    size_t channels = kd2m_net_channels(net, node);
+    size_t width = kd2m_net_width(net, node);
+    if (reduction == KD2M_REDUCTION_FLATTEN || channels == width)
+        return kd2m_net_gradient_add(net, node, gradient, 1);
+    size_t positions = width / channels;
+    for (size_t i = 0; i < kd2m_net_batch(net) * channels; i++)
+        for (size_t p = 0; p < positions; p++)
+            scratch[i * positions + p] = gradient[i] / (float)positions;
+    return kd2m_net_gradient_add(net, node, scratch, 1);
+}
+
+static kd2m_status forward(kd2m_objective *objective, const float *values) {
+    kd2m_status status = KD2M_OK;
+    kd2m_teacher *teacher = objective->teacher;
+    KD2M_TRY(kd2m_net_forward(objective->student, values));
+    KD2M_TRY(kd2m_net_read(objective->student, objective->student_graph->logits, objective->logits,
+                           objective->classes));
+    if (!teacher)
+        return KD2M_OK;
+    KD2M_TRY(kd2m_teacher_forward(teacher, values));
+    KD2M_TRY(kd2m_net_read(teacher->net, teacher->file->graph->logits, objective->teacher_logits,
+                           objective->classes));
+    for (size_t i = 0; i < objective->match_count; i++) {
+        kd2m_match *match = &objective->matches[i];
+        KD2M_TRY(kd2m_read_layer(objective->student, match->student_node, match->reduction,
+                                 objective->scratch, match->student));
+        KD2M_TRY(kd2m_read_layer(teacher->net, match->teacher_node, match->reduction,
+                                 objective->scratch, match->teacher));
+        if (match->projector) {
+            KD2M_TRY(kd2m_net_forward(match->projector, match->student));
+            KD2M_TRY(kd2m_net_read(match->projector, match->projector_graph->logits,
+                                   match->compared, match->teacher_width));
+        }
+    }
+cleanup:
+    return status;
+}
+
+static void add_scaled(float *to, const float *from, size_t count, double factor) {
+    for (size_t i = 0; i < count; i++)
+        to[i] += (float)(factor * from[i]);
+}
+
+static size_t compared_width(const kd2m_match *match) {
+    return match->projector ? match->teacher_width : match->student_width;
+}
+
+static void clear_gradients(kd2m_objective *objective) {
+    memset(objective->logits_gradient, 0, objective->batch * objective->classes * sizeof(float));
+    for (size_t i = 0; i < objective->match_count; i++) {
+        kd2m_match *match = &objective->matches[i];
+        memset(match->gradient, 0, objective->batch * compared_width(match) * sizeof(float));
+    }
+}
+
+/* Value of one term and factor times its gradient, added where it belongs. */
+static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bound,
+                                 const int32_t *labels) {
+    kd2m_status status = KD2M_OK;
+    size_t batch = objective->batch, classes = objective->classes;
+    if (!bound->metric) {
+        KD2M_TRY(kd2m_net_cross_entropy(objective->student, labels, batch, &bound->last.value,
+                                        objective->scratch));
+        bound->last.certificate.converged = 1;
+        add_scaled(objective->logits_gradient, objective->scratch, batch * classes, bound->factor);
+        return KD2M_OK;
+    }
+    kd2m_sample x = {.rows = batch, .labels = labels, .classes = classes};
+    kd2m_sample y = x;
+    x.logits = objective->logits;
+    y.logits = objective->teacher_logits;
+    x.logits_stride = y.logits_stride = classes;
+    kd2m_gradient gradient = {NULL, 0, NULL, 0};
+    float *target = objective->logits_gradient;
+    size_t width = classes;
+    if (bound->match == KD2M_NO_MATCH) {
+        gradient.logits = objective->scratch;
+        gradient.logits_stride = classes;
+    } else {
+        kd2m_match *match = &objective->matches[bound->match];
+        width = compared_width(match);
+        target = match->gradient;
+        x.features = match->compared;
+        x.dim = x.stride = width;
+        y.features = match->teacher;
+        y.dim = y.stride = match->teacher_width;
+        gradient.features = objective->scratch;
+        gradient.stride = width;
+    }
+    KD2M_TRY(kd2m_metric_prepare(bound->metric, &x, &y));
+    KD2M_TRY(kd2m_metric_evaluate(bound->metric, &x, &y, &bound->last, &gradient));
+    add_scaled(target, objective->scratch, batch * width, bound->factor);
+cleanup:
+    return status == KD2M_OK
+               ? status
+               : kd2m_fail_within(objective->context, status, "term '%s'", bound->term->text);
+}
+
+/* From the gradients at logits and layers to those of all parameters. */
+static kd2m_status backward(kd2m_objective *objective) {
+    kd2m_status status = KD2M_OK;
+    kd2m_net_gradient_clear(objective->student);
+    for (size_t i = 0; i < objective->match_count; i++) {
+        kd2m_match *match = &objective->matches[i];
+        if (match->projector) {
+            kd2m_net_gradient_clear(match->projector);
+            KD2M_TRY(kd2m_net_gradient_add(match->projector, match->projector_graph->logits,
+                                           match->gradient, 1));
+            KD2M_TRY(kd2m_net_backward(match->projector));
+            memcpy(match->student_gradient, kd2m_net_input_gradient(match->projector),
+                   objective->batch * match->student_width * sizeof(float));
+        }
+        KD2M_TRY(add_reduced(objective->student, match->student_node, match->reduction,
+                             objective->scratch, match->student_gradient));
+    }
+    KD2M_TRY(kd2m_net_gradient_add(objective->student, objective->student_graph->logits,
+                                   objective->logits_gradient, 1));
+    KD2M_TRY(kd2m_net_backward(objective->student));
+cleanup:
+    return status;
+}
+
+static double student_gradient_norm(const kd2m_objective *objective) {
+    size_t count;
+    const kd2m_parameter *parameters = kd2m_net_parameters(objective->student, &count);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; parameters[i].trained && k < parameters[i].count; k++)
+            sum += (double)parameters[i].gradient[k] * parameters[i].gradient[k];
+    return sqrt(sum);
+}
+
+/* Each term's own gradient norm, by a backward pass for it alone. */
+static kd2m_status measure_gradient_norms(kd2m_objective *objective, const int32_t *labels) {
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        clear_gradients(objective);
+        KD2M_TRY(evaluate_term(objective, &objective->terms[i], labels));
+        KD2M_TRY(backward(objective));
+        objective->terms[i].sums.gradient_norm = student_gradient_norm(objective);
+    }
+cleanup:
+    return status;
+}
+
+static void add_sums(kd2m_bound_term *bound) {
+    const kd2m_metric_result *last = &bound->last;
+    bound->sums.value += last->value;
+    bound->sums.pair_share += last->pair_share;
+    bound->sums.groups_dropped += last->groups_dropped;
+    bound->sums.fallbacks += last->fallbacks;
+    bound->sums.unconverged += !last->certificate.converged;
+    if (last->certificate.gap > bound->sums.largest_gap)
+        bound->sums.largest_gap = last->certificate.gap;
+}
+
+kd2m_status kd2m_objective_step(kd2m_objective *objective, const float *values,
+                                const int32_t *labels, bool measure_shares) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(forward(objective, values));
+    if (measure_shares)
+        KD2M_TRY(measure_gradient_norms(objective, labels));
+    clear_gradients(objective);
+    objective->value = 0;
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        kd2m_bound_term *bound = &objective->terms[i];
+        KD2M_TRY(evaluate_term(objective, bound, labels));
+        objective->value += bound->factor * bound->last.value;
+        add_sums(bound);
+    }
+    if (!isfinite(objective->value)) {
+        status =
+            kd2m_fail(objective->context, KD2M_ERROR_NUMERIC,
+                      "the loss is not a number any more: lower the learning rate or a weight, "
+                      "or clip the gradient");
+        goto cleanup;
+    }
+    KD2M_TRY(backward(objective));
+cleanup:
+    return status;
+}

@@ -1,0 +1,96 @@
+/* A run from its folder to its result: see include/kd2m/distill.h. */
+#include <math.h>
+
+#include "config.h"
+#include "context.h"
+#include "json.h"
+#include "model_file.h"
+#include "source.h"
+
+static kd2m_status write_result(kd2m_trainer *trainer, const kd2m_run_folder *folder,
+                                const kd2m_run_result *result) {
+    kd2m_context *context = trainer->context;
+    json_t *object = json_object();
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(
+        kd2m_json_set(context, object, "test_accuracy", kd2m_json_real(result->test_accuracy)));
+    KD2M_TRY(kd2m_json_set(context, object, "test_loss", kd2m_json_real(result->test_loss)));
+    KD2M_TRY(kd2m_json_set(context, object, "validation_accuracy",
+                           kd2m_json_real(result->validation_accuracy)));
+    if (trainer->teacher)
+        KD2M_TRY(kd2m_json_set(context, object, "teacher_accuracy",
+                               kd2m_json_real(result->teacher_accuracy)));
+    KD2M_TRY(
+        kd2m_json_set(context, object, "parameters", json_integer((json_int_t)result->parameters)));
+    KD2M_TRY(kd2m_json_set(context, object, "seconds", kd2m_json_real(result->seconds)));
+    KD2M_TRY(kd2m_json_set(context, object, "images_per_second",
+                           kd2m_json_real(result->samples_per_second)));
+    KD2M_TRY(kd2m_json_set(context, object, "epochs", json_integer(result->epochs)));
+    KD2M_TRY(kd2m_json_set(context, object, "best_epoch", json_integer(result->best_epoch)));
+    KD2M_TRY(kd2m_json_set(context, object, "unconverged", json_integer(result->unconverged)));
+    KD2M_TRY(kd2m_json_write(context, object, folder->result));
+cleanup:
+    json_decref(object);
+    return status;
+}
+
+/* Test figures, model file and result file of a run that is trained to its end. */
+static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
+                          const kd2m_run_folder *folder) {
+    const kd2m_run_state *state = &trainer->state;
+    kd2m_evaluation test, teacher = {0, NAN, NAN};
+    kd2m_tensors *tensors = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_trainer_outcome(trainer, &tensors));
+    KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_TEST, &test, NULL, NULL));
+    if (trainer->teacher)
+        KD2M_TRY(kd2m_teacher_evaluate(trainer->teacher, trainer->dataset, KD2M_TEST, &teacher));
+    *out = (kd2m_run_result){
+        .test_accuracy = test.accuracy,
+        .test_loss = test.loss,
+        .validation_accuracy = state->best_accuracy,
+        .teacher_accuracy = teacher.accuracy,
+        .parameters = kd2m_net_parameter_total(trainer->student),
+        .seconds = state->seconds,
+        .samples_per_second =
+            state->training_seconds > 0 ? state->samples / state->training_seconds : NAN,
+        .epochs = (int64_t)state->epoch,
+        .best_epoch = (int64_t)state->best_epoch,
+        .unconverged = (int64_t)state->unconverged,
+    };
+    KD2M_TRY(
+        kd2m_model_file_write(folder->model, trainer->graph, tensors, &trainer->normalisation));
+    KD2M_TRY(write_result(trainer, folder, out));
+    if (out->unconverged > 0)
+        kd2m_log(trainer->context, KD2M_LOG_WARNING,
+                 "%lld metric evaluations ended before their solver converged",
+                 (long long)out->unconverged);
+cleanup:
+    kd2m_tensors_free(tensors);
+    return status;
+}
+
+kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *folder_path,
+                     const kd2m_train_settings *given, kd2m_run_mode mode) {
+    *out = (kd2m_run_result){NAN, NAN, NAN, NAN, 0, 0, 0, 0, 0, 0};
+    kd2m_run_folder *folder = NULL;
+    kd2m_trainer *trainer = NULL;
+    kd2m_train_settings settings;
+    json_t *config = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_run_folder_open(&folder, context, folder_path, mode));
+    KD2M_TRY(kd2m_config_settings(&settings, &config, context, folder, given));
+    KD2M_TRY(kd2m_trainer_create(&trainer, context, &settings));
+    KD2M_TRY(kd2m_config_settle(config, trainer, folder));
+    if (kd2m_file_exists(folder->checkpoint))
+        KD2M_TRY(kd2m_checkpoint_read(trainer, folder));
+    else
+        KD2M_TRY(kd2m_run_folder_cut_log(folder, 0));
+    KD2M_TRY(kd2m_trainer_run(trainer, folder));
+    KD2M_TRY(finish(out, trainer, folder));
+cleanup:
+    kd2m_trainer_free(trainer);
+    json_decref(config);
+    kd2m_run_folder_close(folder);
+    return status;
+}

@@ -1,0 +1,186 @@
+/* The run folder: see run_folder.h. */
+#include "run_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "context.h"
+#include "json.h"
+#include "memory.h"
+#include "source.h"
+#include "writer.h"
+
+/* Calls visit on each entry's name but '.' and '..'; a folder that is not there has none. */
+static kd2m_status for_each_entry(kd2m_run_folder *folder, const char *path,
+                                  kd2m_status (*visit)(kd2m_run_folder *, const char *path,
+                                                       const char *name)) {
+    kd2m_status status = KD2M_OK;
+    DIR *entries = opendir(path);
+    if (!entries)
+        return errno == ENOENT
+                   ? KD2M_OK
+                   : kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: %s", path, strerror(errno));
+    for (struct dirent *entry; status == KD2M_OK && (entry = readdir(entries));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            status = visit(folder, path, entry->d_name);
+    closedir(entries);
+    return status;
+}
+
+static kd2m_status refuse_entry(kd2m_run_folder *folder, const char *path, const char *name) {
+    return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
+                     "%s is not empty (it has %s): choose another --out, go on with --resume, or "
+                     "replace the run with --force",
+                     path, name);
+}
+
+/* A run that was killed in its first moments left at most its checkpoint folder. */
+static kd2m_status refuse_foreign(kd2m_run_folder *folder, const char *path, const char *name) {
+    if (strcmp(name, "checkpoint") == 0 || strstr(name, ".tmp-"))
+        return KD2M_OK;
+    return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
+                     "%s is not a run: it has %s but no config.json; choose another --out", path,
+                     name);
+}
+
+/* What a killed run may have left half-written. */
+static kd2m_status remove_temporary(kd2m_run_folder *folder, const char *path, const char *name) {
+    kd2m_status status = KD2M_OK;
+    char *file = NULL;
+    if (!strstr(name, ".tmp-"))
+        return KD2M_OK;
+    KD2M_TRY(kd2m_join_path(folder->context, &file, path, name));
+    unlink(file);
+cleanup:
+    kd2m_free(folder->context, file);
+    return status;
+}
+
+static kd2m_status remove_run(kd2m_run_folder *folder) {
+    const char *const files[] = {folder->result, folder->model, folder->checkpoint, folder->log,
+                                 folder->config};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (unlink(files[i]) != 0 && errno != ENOENT)
+            return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be removed: %s", files[i],
+                             strerror(errno));
+    return KD2M_OK;
+}
+
+/* An advisory lock on the folder itself: it vanishes with the process, however that ends. */
+static kd2m_status lock_folder(kd2m_run_folder *folder, const char *lock_path) {
+    folder->lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (folder->lock < 0)
+        return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be written: %s", lock_path,
+                         strerror(errno));
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(folder->lock, F_SETLK, &whole) != 0)
+        return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
+                         "%s: another process is working in this run", folder->path);
+    return KD2M_OK;
+}
+
+static kd2m_status name_files(kd2m_run_folder *folder) {
+    kd2m_context *context = folder->context;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_join_path(context, &folder->config, folder->path, "config.json"));
+    KD2M_TRY(kd2m_join_path(context, &folder->log, folder->path, "log.jsonl"));
+    KD2M_TRY(kd2m_join_path(context, &folder->model, folder->path, "model.safetensors"));
+    KD2M_TRY(kd2m_join_path(context, &folder->result, folder->path, "result.json"));
+    KD2M_TRY(kd2m_join_path(context, &folder->checkpoint_folder, folder->path, "checkpoint"));
+    KD2M_TRY(kd2m_join_path(context, &folder->checkpoint, folder->checkpoint_folder,
+                            "state.safetensors"));
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, const char *path,
+                                 kd2m_run_mode mode) {
+    *out = NULL;
+    kd2m_run_folder *folder = NULL;
+    char *lock_path = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&folder, 1, sizeof *folder));
+    folder->context = context;
+    folder->lock = -1;
+    KD2M_TRY(kd2m_text_copy(context, &folder->path, path));
+    KD2M_TRY(name_files(folder));
+    if (mode == KD2M_RUN_NEW)
+        KD2M_TRY(for_each_entry(folder, path, refuse_entry));
+    else if (!kd2m_file_exists(folder->config))
+        KD2M_TRY(for_each_entry(folder, path, refuse_foreign));
+    KD2M_TRY(kd2m_make_folder(context, folder->checkpoint_folder));
+    KD2M_TRY(kd2m_join_path(context, &lock_path, folder->checkpoint_folder, "lock"));
+    KD2M_TRY(lock_folder(folder, lock_path));
+    if (mode == KD2M_RUN_FORCE)
+        KD2M_TRY(remove_run(folder));
+    KD2M_TRY(for_each_entry(folder, path, remove_temporary));
+    KD2M_TRY(for_each_entry(folder, folder->checkpoint_folder, remove_temporary));
+    *out = folder;
+    folder = NULL;
+cleanup:
+    kd2m_free(context, lock_path);
+    kd2m_run_folder_close(folder);
+    return status;
+}
+
+void kd2m_run_folder_close(kd2m_run_folder *folder) {
+    if (!folder)
+        return;
+    if (folder->lock >= 0)
+        close(folder->lock);
+    kd2m_free(folder->context, folder->config);
+    kd2m_free(folder->context, folder->log);
+    kd2m_free(folder->context, folder->model);
+    kd2m_free(folder->context, folder->result);
+    kd2m_free(folder->context, folder->checkpoint_folder);
+    kd2m_free(folder->context, folder->checkpoint);
+    kd2m_free(folder->context, folder->path);
+    kd2m_free(folder->context, folder);
+}
+
+/* Writes all of `text` and a newline; false with errno on failure. */
+static bool write_line(int file, const char *text) {
+    size_t size = strlen(text), done = 0;
+    while (done < size) {
+        ssize_t written = write(file, text + done, size - done);
+        if (written < 0 && errno != EINTR)
+            return false;
+        done += written > 0 ? (size_t)written : 0;
+    }
+    ssize_t written;
+    do
+        written = write(file, "\n", 1);
+    while (written < 0 && errno == EINTR);
+    return written == 1;
+}
+
+kd2m_status kd2m_run_folder_log(kd2m_run_folder *folder, const json_t *line, uint64_t *length) {
+    kd2m_context *context = folder->context;
+    char *text = NULL;
+    int file = -1;
+    struct stat found;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_json_text(context, &text, line, 1));
+    file = open(folder->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0 || !write_line(file, text) || fsync(file) != 0 || fstat(file, &found) != 0)
+        status = kd2m_fail(context, KD2M_ERROR_IO, "%s: can't be written: %s", folder->log,
+                           strerror(errno));
+    else
+        *length = (uint64_t)found.st_size;
+cleanup:
+    if (file >= 0)
+        close(file);
+    kd2m_text_free(context, text);
+    return status;
+}
+
+kd2m_status kd2m_run_folder_cut_log(kd2m_run_folder *folder, uint64_t length) {
+    if (truncate(folder->log, (off_t)length) == 0 || (errno == ENOENT && length == 0))
+        return KD2M_OK;
+    return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be cut back: %s", folder->log,
+                     strerror(errno));
+}

@@ -1,0 +1,36 @@
+/*
+ * The run folder: its files, who may write there, what --resume finds. All files but the log are
+ * written to the side and renamed; the log is cut back to what the checkpoint knows of.
+ */
+#ifndef KD2M_DISTILL_RUN_FOLDER_H
+#define KD2M_DISTILL_RUN_FOLDER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kd2m/distill.h"
+
+typedef struct kd2m_run_folder {
+    kd2m_context *context;
+    char *path;
+    char *config, *log, *model, *result; /* the files' paths */
+    char *checkpoint_folder, *checkpoint;
+    int lock; /* descriptor that holds the folder for this process */
+} kd2m_run_folder;
+
+/*
+ * Takes hold of the folder, made where missing, as `mode` says. Errors: KD2M_ERROR_USAGE for a
+ * folder that is not empty (NEW), not a run (FORCE, RESUME), or in use by another process.
+ */
+kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, const char *path,
+                                 kd2m_run_mode mode);
+void kd2m_run_folder_close(kd2m_run_folder *folder);
+
+/* Appends one line to the log and tells the log's length after it. */
+kd2m_status kd2m_run_folder_log(kd2m_run_folder *folder, const json_t *line, uint64_t *length);
+
+/* Cuts the log back to `length` bytes. */
+kd2m_status kd2m_run_folder_cut_log(kd2m_run_folder *folder, uint64_t length);
+
+#endif

@@ -1,0 +1,288 @@
+/* Building the trainer, and the training loop: see trainer.h. */
+#include "trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "context.h"
+#include "memory.h"
+#include "progress.h"
+#include "zoo.h"
+
+#define CHECKPOINT_SECONDS 60.0 /* longest time that a killed run loses */
+
+static bool is(const char *choice, const char *word) {
+    return strcmp(choice, word) == 0;
+}
+
+static kd2m_status create_objective(kd2m_trainer *trainer) {
+    const kd2m_train_settings *settings = trainer->settings;
+    char *expression = NULL;
+    kd2m_loss *loss = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_loss_expression(trainer->context, &expression, settings));
+    KD2M_TRY(kd2m_loss_parse(&loss, trainer->context, expression));
+    KD2M_TRY(kd2m_objective_create(&trainer->objective, loss, trainer->student, trainer->graph,
+                                   trainer->teacher, (uint64_t)settings->seed));
+    KD2M_TRY(kd2m_objective_measure(trainer->objective, trainer->dataset,
+                                    is(settings->scale, "teacher")));
+cleanup:
+    kd2m_free(trainer->context, expression);
+    return status;
+}
+
+/* The optimiser moves the student and, where there are any, the projectors. */
+static kd2m_status create_optimizer(kd2m_trainer *trainer) {
+    const kd2m_train_settings *settings = trainer->settings;
+    const kd2m_optimizer_settings optimizer = {
+        .kind = is(settings->optimizer, "adamw") ? KD2M_ADAMW : KD2M_SGD,
+        .momentum = settings->momentum,
+        .nesterov = settings->nesterov != 0,
+        .weight_decay = settings->weight_decay,
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .epsilon = 1e-8,
+        .clip = settings->clip,
+    };
+    kd2m_objective *objective = trainer->objective;
+    kd2m_net **nets = NULL;
+    const char **names = NULL;
+    size_t count = 0;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(
+        kd2m_alloc(trainer->context, (void **)&nets, objective->match_count + 1, sizeof *nets));
+    KD2M_TRY(
+        kd2m_alloc(trainer->context, (void **)&names, objective->match_count + 1, sizeof *names));
+    nets[0] = trainer->student;
+    names[0] = "student";
+    count = 1;
+    for (size_t i = 0; i < objective->match_count; i++)
+        if (objective->matches[i].projector) {
+            nets[count] = objective->matches[i].projector;
+            names[count++] = objective->matches[i].name;
+        }
+    KD2M_TRY(kd2m_optimizer_create(&trainer->optimizer, trainer->context, &optimizer, nets, names,
+                                   count));
+cleanup:
+    kd2m_free(trainer->context, names);
+    kd2m_free(trainer->context, nets);
+    return status;
+}
+
+static void set_schedule(kd2m_trainer *trainer) {
+    const kd2m_train_settings *settings = trainer->settings;
+    double steps = (double)kd2m_loader_steps(trainer->loader);
+    trainer->schedule = (kd2m_schedule){
+        .kind = is(settings->schedule, "cosine") ? KD2M_SCHEDULE_COSINE
+                : is(settings->schedule, "step") ? KD2M_SCHEDULE_STEP
+                                                 : KD2M_SCHEDULE_CONSTANT,
+        .lr = settings->lr,
+        .final_lr = settings->final_lr,
+        .warmup_steps = floor(settings->warmup * steps),
+        .total_steps = (double)settings->epochs * steps,
+        .step_every = settings->step_every * steps,
+        .step_factor = settings->step_factor,
+    };
+}
+
+/* The student's first weights: drawn by seed, or those of a model file of the same architecture. */
+static kd2m_status initialise(kd2m_trainer *trainer) {
+    kd2m_model_file *file = NULL;
+    kd2m_status status = KD2M_OK;
+    kd2m_net_initialise(trainer->student, (uint64_t)trainer->settings->seed);
+    if (!trainer->settings->initial)
+        return KD2M_OK;
+    KD2M_TRY(kd2m_model_file_read(&file, trainer->context, trainer->settings->initial));
+    status = kd2m_net_load(trainer->student, file->tensors);
+    if (status != KD2M_OK)
+        kd2m_fail_within(trainer->context, status, "%s (%s) does not start %s",
+                         trainer->settings->initial, file->graph->architecture,
+                         trainer->graph->architecture);
+cleanup:
+    kd2m_model_file_free(file);
+    return status;
+}
+
+kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
+                                const kd2m_train_settings *settings) {
+    *out = NULL;
+    kd2m_trainer *trainer = NULL;
+    kd2m_dataset_info info;
+    size_t batch = (size_t)settings->batch_size;
+    uint64_t seed = (uint64_t)settings->seed;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&trainer, 1, sizeof *trainer));
+    trainer->context = context;
+    trainer->settings = settings;
+    trainer->sitting_began = kd2m_seconds();
+    KD2M_TRY(
+        kd2m_dataset_open(&trainer->dataset, context, settings->data, settings->validation, seed));
+    kd2m_dataset_describe(trainer->dataset, &info);
+    KD2M_TRY(kd2m_dataset_measure(trainer->dataset, &trainer->normalisation));
+    KD2M_TRY(kd2m_zoo_build(&trainer->graph, context, settings->model, info.dims, info.shape,
+                            info.classes));
+    KD2M_TRY(kd2m_loader_create(
+        &trainer->loader, trainer->dataset, &trainer->normalisation, batch,
+        is(settings->sampler, "balanced") ? KD2M_SAMPLER_BALANCED : KD2M_SAMPLER_SHUFFLE, seed));
+    set_schedule(trainer);
+    KD2M_TRY(kd2m_net_create(&trainer->student, context, trainer->graph, batch, KD2M_NET_TRAINING,
+                             false));
+    KD2M_TRY(kd2m_runner_create(&trainer->runner, trainer->dataset, &trainer->normalisation,
+                                trainer->graph, batch));
+    KD2M_TRY(initialise(trainer));
+    if (settings->teacher)
+        KD2M_TRY(kd2m_teacher_open(&trainer->teacher, context, settings->teacher, trainer->dataset,
+                                   &trainer->normalisation, batch));
+    KD2M_TRY(create_objective(trainer));
+    KD2M_TRY(create_optimizer(trainer));
+    *out = trainer;
+    trainer = NULL;
+cleanup:
+    kd2m_trainer_free(trainer);
+    return status;
+}
+
+void kd2m_trainer_free(kd2m_trainer *trainer) {
+    if (!trainer)
+        return;
+    kd2m_loader_free(trainer->loader);
+    kd2m_optimizer_free(trainer->optimizer);
+    kd2m_objective_free(trainer->objective);
+    kd2m_teacher_free(trainer->teacher);
+    kd2m_runner_free(trainer->runner);
+    kd2m_net_free(trainer->student);
+    kd2m_tensors_free(trainer->best);
+    kd2m_graph_free(trainer->graph);
+    kd2m_normalisation_clear(trainer->context, &trainer->normalisation);
+    kd2m_dataset_free(trainer->dataset);
+    kd2m_free(trainer->context, trainer);
+}
+
+static size_t steps_done(const kd2m_trainer *trainer) {
+    return trainer->state.epoch * kd2m_loader_steps(trainer->loader) + trainer->state.step;
+}
+
+static void tell_clock(kd2m_trainer *trainer) {
+    trainer->state.seconds = trainer->seconds_before + kd2m_seconds() - trainer->sitting_began;
+}
+
+/* Validation after an epoch; keeps the student if it is the best so far. */
+static kd2m_status validate(kd2m_trainer *trainer, kd2m_evaluation *validation) {
+    kd2m_run_state *state = &trainer->state;
+    kd2m_tensors *tensors = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_net_copy(trainer->runner->net, trainer->student));
+    KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_VALIDATION, validation, NULL, NULL));
+    bool better =
+        state->best_epoch == 0 || validation->rows == 0 ||
+        validation->accuracy > state->best_accuracy ||
+        (validation->accuracy == state->best_accuracy && validation->loss < state->best_loss);
+    if (!better && is(trainer->settings->select, "best"))
+        return KD2M_OK;
+    KD2M_TRY(kd2m_tensors_create(&tensors, trainer->context));
+    KD2M_TRY(kd2m_net_store(trainer->student, tensors));
+    kd2m_tensors_free(trainer->best);
+    trainer->best = tensors;
+    tensors = NULL;
+    state->best_epoch = state->epoch + 1;
+    state->best_accuracy = validation->accuracy;
+    state->best_loss = validation->loss;
+cleanup:
+    kd2m_tensors_free(tensors);
+    return status;
+}
+
+static kd2m_status finish_epoch(kd2m_trainer *trainer, kd2m_run_folder *folder) {
+    kd2m_run_state *state = &trainer->state;
+    double lr = kd2m_schedule_at(&trainer->schedule, steps_done(trainer) - 1);
+    kd2m_evaluation validation;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(validate(trainer, &validation));
+    for (size_t i = 0; i < trainer->objective->loss->count; i++)
+        state->unconverged += trainer->objective->terms[i].sums.unconverged;
+    tell_clock(trainer);
+    KD2M_TRY(kd2m_epoch_log(trainer, folder, &validation, lr));
+    kd2m_log(trainer->context, KD2M_LOG_DEBUG, "epoch %zu: loss %.5g, validation accuracy %.4f",
+             state->epoch + 1, state->loss_sum / (double)state->step, validation.accuracy);
+    state->epoch++;
+    state->step = 0;
+    state->loss_sum = 0;
+    kd2m_objective_reset(trainer->objective);
+    KD2M_TRY(kd2m_checkpoint_write(trainer, folder));
+cleanup:
+    return status;
+}
+
+/* One step: a batch, its gradients, an update. */
+static kd2m_status take_step(kd2m_trainer *trainer) {
+    kd2m_run_state *state = &trainer->state;
+    kd2m_batch batch;
+    double lr = kd2m_schedule_at(&trainer->schedule, steps_done(trainer));
+    double began = kd2m_seconds();
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_loader_next(trainer->loader, &batch));
+    KD2M_TRY(kd2m_objective_step(trainer->objective, batch.values, batch.labels, state->step == 0));
+    KD2M_TRY(kd2m_optimizer_step(trainer->optimizer, lr));
+    state->loss_sum += trainer->objective->value;
+    state->step++;
+    state->samples += (double)batch.rows;
+    state->training_seconds += kd2m_seconds() - began;
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_trainer_run(kd2m_trainer *trainer, kd2m_run_folder *folder) {
+    kd2m_context *context = trainer->context;
+    kd2m_run_state *state = &trainer->state;
+    size_t epochs = (size_t)trainer->settings->epochs;
+    size_t steps = kd2m_loader_steps(trainer->loader);
+    double batch = (double)kd2m_net_batch(trainer->student);
+    double stored = kd2m_seconds();
+    kd2m_meter meter;
+    kd2m_status status = KD2M_OK;
+    trainer->seconds_before = state->seconds;
+    kd2m_meter_begin(&meter, context, "samples", (double)(epochs * steps) * batch,
+                     (double)steps_done(trainer) * batch);
+    KD2M_TRY(kd2m_loader_seek(trainer->loader, steps_done(trainer) / steps,
+                              steps_done(trainer) % steps));
+    while (state->epoch < epochs) {
+        kd2m_meter_text(&meter, "epoch %zu/%zu", state->epoch + 1, epochs);
+        KD2M_TRY(kd2m_check_interrupt(context));
+        if (state->step < steps) {
+            KD2M_TRY(take_step(trainer));
+            kd2m_meter_advance(&meter, batch);
+        }
+        if (state->step == steps) {
+            KD2M_TRY(finish_epoch(trainer, folder));
+            stored = kd2m_seconds();
+        } else if (kd2m_seconds() - stored > CHECKPOINT_SECONDS) {
+            tell_clock(trainer);
+            KD2M_TRY(kd2m_checkpoint_write(trainer, folder));
+            stored = kd2m_seconds();
+        }
+    }
+cleanup:
+    kd2m_meter_end(&meter);
+    if (status != KD2M_ERROR_INTERRUPTED)
+        return status;
+    tell_clock(trainer);
+    kd2m_status written = kd2m_checkpoint_write(trainer, folder);
+    return written != KD2M_OK
+               ? written
+               : kd2m_fail(context, status, "interrupted in epoch %zu of %zu: go on with --resume",
+                           state->epoch + 1, epochs);
+}
+
+kd2m_status kd2m_trainer_outcome(kd2m_trainer *trainer, kd2m_tensors **out) {
+    *out = NULL;
+    kd2m_tensors *tensors = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_net_load(trainer->runner->net, trainer->best));
+    KD2M_TRY(kd2m_tensors_create(&tensors, trainer->context));
+    KD2M_TRY(kd2m_net_store(trainer->runner->net, tensors));
+    *out = tensors;
+    tensors = NULL;
+cleanup:
+    kd2m_tensors_free(tensors);
+    return status;
+}

@@ -1,0 +1,129 @@
+/*
+ * Optimality in double, whatever the solver computed with: see certificate.h.
+ *
+ * For any column potentials g, f_i = min_j (C_ij - g_j) makes (f, g) dual feasible, so that
+ *
+ *     <plan, C> - optimum  <=  <plan, C> - <a, f> - <b, g>  =  sum_ij plan_ij (C_ij - f_i - g_j)
+ *
+ * (Peyre & Cuturi 2019, section 2.5). The right-hand sum has no negative term and nothing cancels
+ * in it. Divided by the mean |C_ij| it is the gap.
+ */
+#include "certificate.h"
+
+#include <math.h>
+
+#include "context.h"
+#include "scan.h"
+
+/* A path's length sums at most rows + columns costs of this size without leaving float's range. */
+#define COST_MAX 1e30
+
+/* Weights that are 1/count to within this share of it count as uniform. */
+#define UNIFORM_TOLERANCE 1e-12
+
+bool kd2m_weights_uniform(const double *weights, size_t count) {
+    for (size_t i = 0; weights && i < count; i++)
+        if (!(fabs(weights[i] * (double)count - 1.0) <= UNIFORM_TOLERANCE))
+            return false;
+    return true;
+}
+
+kd2m_status kd2m_costs_measure(kd2m_context *context, kd2m_costs costs, kd2m_cost_scale *scale) {
+    *scale = (kd2m_cost_scale){0};
+    if (costs.rows == 0 || costs.columns == 0 || costs.stride < costs.columns)
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "transport needs at least one point on each side, got %zu and %zu",
+                         costs.rows, costs.columns);
+    if (costs.rows >= UINT32_MAX / 2 || costs.columns >= UINT32_MAX / 2)
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "transport between %zu and %zu points is too "
+                         "large",
+                         costs.rows, costs.columns);
+    for (size_t i = 0; i < costs.rows; i++) {
+        double sum;
+        float largest;
+        kd2m_scan_magnitude(costs.values + i * costs.stride, costs.columns, &sum, &largest);
+        scale->mean += sum / (double)costs.columns / (double)costs.rows;
+        scale->largest = fmax(scale->largest, (double)largest);
+        if (!(sum < HUGE_VAL) || scale->largest > COST_MAX)
+            return kd2m_fail(context, KD2M_ERROR_NUMERIC,
+                             "transport costs in row %zu are NaN, infinite or above %g; "
+                             "check the points for such values",
+                             i, COST_MAX);
+    }
+    return KD2M_OK;
+}
+
+size_t kd2m_transport_result_bytes(size_t rows, size_t columns) {
+    size_t entries = rows + columns - 1;
+    size_t bytes = kd2m_arena_sum(kd2m_arena_bytes(rows, sizeof(double)),
+                                  kd2m_arena_bytes(columns, sizeof(double)));
+    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(entries, sizeof(double)));
+    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(entries, sizeof(uint32_t)));
+    return kd2m_arena_sum(bytes, kd2m_arena_bytes(entries, sizeof(uint32_t)));
+}
+
+kd2m_status kd2m_transport_take(kd2m_arena *arena, kd2m_costs costs, kd2m_transport *out) {
+    kd2m_status status;
+    size_t entries = costs.rows + costs.columns - 1;
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->row_potentials, costs.rows, sizeof(double)));
+    KD2M_TRY(
+        kd2m_arena_take(arena, (void **)&out->column_potentials, costs.columns, sizeof(double)));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->plan.mass, entries, sizeof(double)));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->plan.row, entries, sizeof(uint32_t)));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->plan.column, entries, sizeof(uint32_t)));
+cleanup:
+    return status;
+}
+
+/* Largest |marginal - weights|; `marginal` is the plan's. */
+static double deviation(const double *marginal, const double *weights, size_t count) {
+    double largest = 0.0;
+    for (size_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(marginal[i] - (weights ? weights[i] : 1.0 / (double)count)));
+    return largest;
+}
+
+size_t kd2m_certificate_bytes(size_t rows, size_t columns) {
+    size_t bytes = kd2m_arena_bytes(kd2m_scan_blocks(columns), sizeof(double));
+    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(double)));
+    return kd2m_arena_sum(bytes, kd2m_arena_bytes(columns, sizeof(double)));
+}
+
+kd2m_status kd2m_transport_certify(kd2m_arena *arena, kd2m_costs costs, const double *row_weights,
+                                   const double *column_weights, kd2m_cost_scale scale,
+                                   kd2m_transport *out) {
+    kd2m_status status;
+    size_t mark = arena->used;
+    double *lowest;
+    double *row_sums;
+    double *column_sums;
+    KD2M_TRY(
+        kd2m_arena_take(arena, (void **)&lowest, kd2m_scan_blocks(costs.columns), sizeof *lowest));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&row_sums, costs.rows, sizeof *row_sums));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&column_sums, costs.columns, sizeof *column_sums));
+
+    for (size_t i = 0; i < costs.rows; i++)
+        out->row_potentials[i] =
+            kd2m_scan_nearest_double(costs.values + i * costs.stride, out->column_potentials,
+                                     costs.columns, lowest)
+                .value;
+    double slack = 0.0;
+    out->cost = 0.0;
+    for (size_t e = 0; e < out->plan.entries; e++) {
+        size_t i = out->plan.row[e];
+        size_t j = out->plan.column[e];
+        double mass = out->plan.mass[e];
+        double cost = (double)costs.values[i * costs.stride + j];
+        out->cost += mass * cost;
+        slack += mass * fmax(0.0, cost - out->column_potentials[j] - out->row_potentials[i]);
+        row_sums[i] += mass;
+        column_sums[j] += mass;
+    }
+    out->gap = slack > 0.0 ? slack / scale.mean : 0.0;
+    out->marginal_error = fmax(deviation(row_sums, row_weights, costs.rows),
+                               deviation(column_sums, column_weights, costs.columns));
+cleanup:
+    kd2m_arena_rewind(arena, mark);
+    return status;
+}

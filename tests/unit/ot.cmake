@@ -1,0 +1,6 @@
+# Tests of src/ot.
+set(problem unit/ot/problem.c)
+kd2m_test(ot_scan unit/ot/test_scan.c)
+kd2m_test(ot_assignment unit/ot/test_assignment.c ${problem})
+
+

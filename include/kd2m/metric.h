@@ -46,16 +46,18 @@ typedef enum kd2m_metric_trait {
                                          alike for a paired metric) */
     KD2M_METRIC_TRANSPORT = 1 << 8,   /* has a plan: result.pair_share is filled where n = m */
     KD2M_METRIC_ANY_WIDTH = 1 << 9,   /* X and Y may have different dim */
-    KD2M_METRIC_WEIGHTS = 1 << 10     /* takes row weights */
+    KD2M_METRIC_WEIGHTS = 1 << 10,    /* takes row weights */
+    KD2M_METRIC_SCALING = 1 << 11     /* D(cX,cY) = c^degree D(X,Y), constants resolved anew */
 } kd2m_metric_trait;
 
 typedef struct kd2m_metric_info {
     const char *spec;    /* the spec with every key written out; borrowed from the metric */
     const char *name;    /* the outermost name; static */
     const char *summary; /* one line; static */
+    const char *formula; /* in plain text; static */
     const char *source;  /* where the formula is from; static */
     unsigned traits;     /* kd2m_metric_trait, or-ed */
-    double degree;       /* p of D(cX,cY) = c^p D(X,Y) */
+    double degree;       /* p of KD2M_METRIC_SCALING; 0 without that trait */
 } kd2m_metric_info;
 
 /* Describes the metric; texts live as long as it. */
@@ -89,7 +91,9 @@ typedef struct kd2m_gradient {
 /*
  * Resolves the constants that depend on data, from these samples, and sets memory aside for
  * samples of up to these shapes, so that evaluate allocates nothing. To be called again whenever
- * the constants shall follow the data; for a metric without such constants that is free.
+ * the constants shall follow the data; for a metric without such constants it checks the samples
+ * and does no more. For cond, a group that appears only later has its constants resolved, and held,
+ * when it does.
  * Errors: KD2M_ERROR_USAGE / KD2M_ERROR_INPUT as evaluate.
  */
 KD2M_API kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample *x,
@@ -98,8 +102,10 @@ KD2M_API kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample 
 /*
  * Value and, unless `gradient` is NULL, gradient. Calls prepare itself if it never was.
  * Errors: KD2M_ERROR_INPUT: rows, dim or classes that do not fit, labels missing or negative,
- * NaN or infinity (the message counts them and gives the first place), a group in no common;
- * KD2M_ERROR_MEMORY.
+ * NaN or infinity (the message counts them and gives the first place), no group in common;
+ * KD2M_ERROR_NUMERIC: the value is infinite, or distances leave float's range; KD2M_ERROR_USAGE: a
+ * gradient stride below its width; KD2M_ERROR_MEMORY. On failure the gradient's content is
+ * undefined.
  */
 KD2M_API kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x,
                                           const kd2m_sample *y, kd2m_metric_result *result,
@@ -112,7 +118,8 @@ KD2M_API kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample
 KD2M_API kd2m_status kd2m_metric_constant(const kd2m_metric *metric, size_t index,
                                           const char **name, double *value);
 
-/* All metrics as a table: name, parameters, degree, summary, source. To be freed by the caller. */
+/* All metrics as a table: name, parameters, degree, traits, summary, source; to be freed by the
+ * caller. Degree and traits are those of the default settings. */
 KD2M_API kd2m_status kd2m_metric_table(kd2m_table **out, kd2m_context *context);
 
 KD2M_END_DECLS

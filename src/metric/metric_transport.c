@@ -1,0 +1,193 @@
+/*
+ * Exact transport between two samples: the plan comes from ot, on float costs; value and gradient
+ * are taken on that plan from differences, in double, so that they carry none of the cost matrix's
+ * rounding:
+ *
+ *     D = sum_ij plan_ij c(x_i, y_j)       dD/dx_i = sum_j plan_ij dc(x_i, y_j)/dx_i
+ *
+ * the plan held fixed, as the envelope theorem allows.
+ *
+ * Peyre & Cuturi, 'Computational optimal transport', 2019, chapters 3 and 9.1.
+ * Cost: that of the solver (ot/transport.h) plus O(n m d) time for the costs; n m floats of memory.
+ * Threads: the context's; value and gradient of a plan do not depend on how many.
+ */
+#include "metric_transport.h"
+
+#include <math.h>
+
+#include "context.h"
+#include "memory.h"
+#include "parallel.h"
+#include "transport.h"
+
+#define FEATURE_BLOCK 128
+
+/* The plan's entries, row by row. */
+typedef struct sorted_plan {
+    size_t *start;    /* rows + 1: entries of row i are start[i] .. start[i + 1] - 1 */
+    uint32_t *column; /* per entry */
+    double *mass;
+} sorted_plan;
+
+/* At most rows + columns - 1 entries have mass. */
+static size_t entry_bound(const kd2m_metric_shape *shape) {
+    return kd2m_arena_sum(shape->n, shape->m);
+}
+
+size_t kd2m_metric_transport_bytes(const kd2m_metric_shape *shape) {
+    size_t cost_count = 0;
+    if (!kd2m_size_multiply(shape->n, shape->m, &cost_count))
+        return SIZE_MAX;
+    size_t distances = kd2m_distances_bytes(shape->n, shape->m, shape->dim_x);
+    size_t solving = kd2m_transport_bytes(shape->n, shape->m);
+    solving = kd2m_arena_sum(solving, kd2m_arena_bytes(shape->n + 1, sizeof(size_t)));
+    solving = kd2m_arena_sum(solving, kd2m_arena_bytes(entry_bound(shape), sizeof(uint32_t)));
+    solving = kd2m_arena_sum(solving, kd2m_arena_bytes(entry_bound(shape), sizeof(double)));
+    solving = kd2m_arena_sum(solving, kd2m_arena_bytes(shape->n, sizeof(double)));
+    return kd2m_arena_sum(kd2m_arena_bytes(cost_count, sizeof(float)),
+                          distances > solving ? distances : solving);
+}
+
+/* *out = the cost matrix, rows x columns. */
+static kd2m_status measure_costs(const kd2m_metric_call *call, kd2m_ground_cost cost, float **out) {
+    kd2m_status status = KD2M_OK;
+    size_t n = call->x.rows, m = call->y.rows, row = 0, column = 0;
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, n * m, sizeof **out));
+    KD2M_TRY(kd2m_distances(call->arena, *out, call->x.features, call->y.features));
+    if (kd2m_rows_not_finite(call->context, (kd2m_rows){*out, n, m, m}, &row, &column) > 0) {
+        status = kd2m_fail(call->context, KD2M_ERROR_NUMERIC,
+                           "the distance of student row %zu and teacher row %zu is beyond float's "
+                           "range; scale the features down",
+                           row, column);
+        goto cleanup;
+    }
+    for (size_t i = 0; cost == KD2M_COST_DISTANCE && i < n * m; i++)
+        (*out)[i] = sqrtf((*out)[i]);
+cleanup:
+    return status;
+}
+
+/* Sorts the plan's entries by row, keeping their order within a row. */
+static kd2m_status sort_plan(const kd2m_metric_call *call, const kd2m_plan *plan,
+                             sorted_plan *out) {
+    kd2m_status status = KD2M_OK;
+    size_t n = call->x.rows;
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&out->start, n + 1, sizeof *out->start));
+    KD2M_TRY(
+        kd2m_arena_take(call->arena, (void **)&out->column, plan->entries, sizeof *out->column));
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&out->mass, plan->entries, sizeof *out->mass));
+    for (size_t e = 0; e < plan->entries; e++)
+        out->start[plan->row[e]]++;
+    size_t before = 0; /* start[i] becomes the end of row i - 1, then moves on as row i fills */
+    for (size_t i = 0; i <= n; i++) {
+        size_t entries = out->start[i];
+        out->start[i] = before;
+        before += entries;
+    }
+    for (size_t e = 0; e < plan->entries; e++) {
+        size_t place = out->start[plan->row[e]]++;
+        out->column[place] = plan->column[e];
+        out->mass[place] = plan->mass[e];
+    }
+    for (size_t i = n; i > 0; i--)
+        out->start[i] = out->start[i - 1];
+    out->start[0] = 0;
+cleanup:
+    return status;
+}
+
+typedef struct row_job {
+    const kd2m_metric_call *call;
+    kd2m_ground_cost cost;
+    sorted_plan plan;
+    double *row_values;
+    const kd2m_gradient *gradient;
+} row_job;
+
+/* Row i's share of the value. Afterwards the masses of its entries are the factors that (x - y) has
+ * in the gradient. */
+static double row_value(const row_job *job, size_t i) {
+    const kd2m_rows *x = &job->call->x.features, *y = &job->call->y.features;
+    double value = 0;
+    for (size_t e = job->plan.start[i]; e < job->plan.start[i + 1]; e++) {
+        double mass = job->plan.mass[e];
+        double squared = kd2m_squared_distance(x->values + i * x->stride,
+                                               y->values + job->plan.column[e] * y->stride, x->dim);
+        double distance = sqrt(squared);
+        if (job->cost == KD2M_COST_SQUARED) {
+            value += mass * squared;
+            job->plan.mass[e] = 2 * mass;
+        } else {
+            value += mass * distance;
+            job->plan.mass[e] = distance > 0 ? mass / distance : 0;
+        }
+    }
+    return value;
+}
+
+static void row_gradient(const row_job *job, size_t i) {
+    const kd2m_rows *x = &job->call->x.features, *y = &job->call->y.features;
+    const float *from = x->values + i * x->stride;
+    float *out = job->gradient->features + i * job->gradient->stride;
+    for (size_t first = 0; first < x->dim; first += FEATURE_BLOCK) {
+        size_t count = x->dim - first < FEATURE_BLOCK ? x->dim - first : FEATURE_BLOCK;
+        double sum[FEATURE_BLOCK] = {0};
+        for (size_t e = job->plan.start[i]; e < job->plan.start[i + 1]; e++) {
+            const float *to = y->values + job->plan.column[e] * y->stride + first;
+            double factor = job->plan.mass[e];
+            for (size_t k = 0; k < count; k++)
+                sum[k] += factor * ((double)from[first + k] - to[k]);
+        }
+        for (size_t k = 0; k < count; k++)
+            out[first + k] = (float)sum[k];
+    }
+}
+
+static void evaluate_rows(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const row_job *job = user;
+    for (size_t i = begin; i < end; i++) {
+        job->row_values[i] = row_value(job, i);
+        if (job->gradient)
+            row_gradient(job, i);
+    }
+}
+
+/* The share of the plan's mass that goes from a row to the row of the same number. */
+static double pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
+    if (!call->rows_match)
+        return NAN;
+    const uint32_t *x = call->x.numbers, *y = call->y.numbers;
+    double paired = 0, total = 0;
+    for (size_t e = 0; e < plan->entries; e++) {
+        uint32_t row = plan->row[e], column = plan->column[e];
+        total += plan->mass[e];
+        if ((x ? x[row] : row) == (y ? y[column] : column))
+            paired += plan->mass[e];
+    }
+    return paired / total;
+}
+
+kd2m_status kd2m_metric_transport(const kd2m_metric_call *call, kd2m_ground_cost cost,
+                                  kd2m_metric_result *result, const kd2m_gradient *gradient) {
+    kd2m_status status = KD2M_OK;
+    size_t n = call->x.rows, m = call->y.rows;
+    kd2m_transport solved;
+    float *costs = NULL;
+    row_job job = {.call = call, .cost = cost, .gradient = gradient};
+    KD2M_TRY(measure_costs(call, cost, &costs));
+    KD2M_TRY(kd2m_transport_solve(call->arena, (kd2m_costs){costs, n, m, m}, call->x.weights,
+                                  call->y.weights, &solved));
+    KD2M_TRY(sort_plan(call, &solved.plan, &job.plan));
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&job.row_values, n, sizeof(double)));
+    kd2m_parallel_for(call->context, n, 16, evaluate_rows, &job);
+    for (size_t i = 0; i < n; i++)
+        result->value += job.row_values[i];
+    result->certificate = (kd2m_certificate){.gap = solved.gap,
+                                             .marginal_error = solved.marginal_error,
+                                             .iterations = solved.iterations,
+                                             .converged = solved.converged};
+    result->pair_share = pair_share(call, &solved.plan);
+cleanup:
+    return status;
+}

@@ -1,0 +1,291 @@
+/* See reference.h. Nothing here is shared with the library. */
+#include "reference.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "testing.h"
+
+#define MAX_UNITS 8 /* of mass in a brute-force transport: 8! assignments */
+
+static double squared(const reference_side *x, size_t i, const reference_side *y, size_t j) {
+    double sum = 0;
+    for (size_t k = 0; k < x->dim; k++) {
+        double difference = x->values[i * x->dim + k] - y->values[j * y->dim + k];
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+/* Every assignment of units, those that already cost too much cut short. */
+static void assign(const double *costs, size_t units, size_t done, unsigned taken, double cost,
+                   double *best) {
+    if (cost >= *best)
+        return;
+    if (done == units) {
+        *best = cost;
+        return;
+    }
+    for (size_t j = 0; j < units; j++)
+        if (!(taken & (1U << j)))
+            assign(costs, units, done + 1, taken | (1U << j), cost + costs[done * units + j], best);
+}
+
+/* Whether all weights are multiples of 1/units. */
+static bool divides(const reference_side *side, size_t units) {
+    for (size_t i = 0; i < side->rows; i++) {
+        double count = side->weights[i] * (double)units;
+        if (fabs(count - round(count)) > 1e-6)
+            return false;
+    }
+    return true;
+}
+
+/* owner[u] = the row that unit u of the side's mass belongs to. */
+static void share_out(const reference_side *side, size_t units, size_t owner[MAX_UNITS]) {
+    size_t next = 0;
+    for (size_t i = 0; i < side->rows; i++)
+        for (long count = lround(side->weights[i] * (double)units); count > 0; count--)
+            owner[next++] = i;
+    assert_int_equal(next, units);
+}
+
+/* Mass is cut into equal units, so that some optimal plan is an assignment of them. */
+static double transport(const reference_side *x, const reference_side *y, bool root) {
+    size_t units = 1, from[MAX_UNITS], to[MAX_UNITS];
+    while (units <= MAX_UNITS && !(divides(x, units) && divides(y, units)))
+        units++;
+    if (units > MAX_UNITS)
+        fail_msg("weights too odd for the brute-force transport");
+    share_out(x, units, from);
+    share_out(y, units, to);
+    double costs[MAX_UNITS * MAX_UNITS], best = DBL_MAX;
+    for (size_t u = 0; u < units; u++)
+        for (size_t v = 0; v < units; v++) {
+            double cost = squared(x, from[u], y, to[v]);
+            costs[u * units + v] = root ? sqrt(cost) : cost;
+        }
+    assign(costs, units, 0, 0, 0, &best);
+    return best / (double)units;
+}
+
+static double w2(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                 double constant) {
+    (void)metric;
+    (void)constant;
+    return transport(x, y, false);
+}
+
+static double w1(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                 double constant) {
+    (void)metric;
+    (void)constant;
+    return transport(x, y, true);
+}
+
+static double mean(const reference_side *x, size_t k) {
+    double sum = 0;
+    for (size_t i = 0; i < x->rows; i++)
+        sum += x->weights[i] * x->values[i * x->dim + k];
+    return sum;
+}
+
+static double variance(const reference_side *x, size_t k) {
+    double center = mean(x, k), sum = 0;
+    for (size_t i = 0; i < x->rows; i++) {
+        double difference = x->values[i * x->dim + k] - center;
+        sum += x->weights[i] * difference * difference;
+    }
+    return sum;
+}
+
+static double mean_gap(const reference_metric *metric, const reference_side *x,
+                       const reference_side *y, double constant) {
+    (void)metric;
+    (void)constant;
+    double sum = 0;
+    for (size_t k = 0; k < x->dim; k++)
+        sum += pow(mean(x, k) - mean(y, k), 2);
+    return sum;
+}
+
+static double gauss_w2(const reference_metric *metric, const reference_side *x,
+                       const reference_side *y, double constant) {
+    double sum = mean_gap(metric, x, y, constant);
+    for (size_t k = 0; k < x->dim; k++)
+        sum += pow(sqrt(variance(x, k)) - sqrt(variance(y, k)), 2);
+    return sum;
+}
+
+/* KL(N(mean_p, p) | N(mean_q, q)) in one dimension. */
+static double normal_kl(double mean_p, double p, double mean_q, double q) {
+    return 0.5 * (log(q / p) + (p + pow(mean_p - mean_q, 2)) / q - 1);
+}
+
+static double kl(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                 double constant) {
+    (void)constant;
+    double floor = 0, sum = 0;
+    for (size_t k = 0; k < y->dim; k++)
+        floor += metric->parameter * variance(y, k) / (double)y->dim;
+    for (size_t k = 0; k < x->dim; k++) {
+        double s = variance(x, k) + floor, t = variance(y, k) + floor;
+        sum += metric->reversed ? normal_kl(mean(y, k), t, mean(x, k), s)
+                                : normal_kl(mean(x, k), s, mean(y, k), t);
+    }
+    return sum;
+}
+
+static double rbf_sum(const reference_side *x, const reference_side *y, double sigma) {
+    double sum = 0;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < y->rows; j++)
+            sum += x->weights[i] * y->weights[j] * exp(-squared(x, i, y, j) / (2 * sigma * sigma));
+    return sum;
+}
+
+static double rbf(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                  double sigma) {
+    (void)metric;
+    return rbf_sum(x, x, sigma) + rbf_sum(y, y, sigma) - 2 * rbf_sum(x, y, sigma);
+}
+
+static double distance_sum(const reference_side *x, const reference_side *y) {
+    double sum = 0;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < y->rows; j++)
+            sum += sqrt(squared(x, i, y, j));
+    return sum;
+}
+
+static double bandwidth(const reference_metric *metric, const reference_side *x,
+                        const reference_side *y) {
+    if (metric->parameter > 0)
+        return metric->parameter;
+    double n = (double)x->rows, m = (double)y->rows;
+    return (distance_sum(x, x) + distance_sum(y, y) + distance_sum(x, y)) / (n * n + m * m + n * m);
+}
+
+static double mse(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                  double constant) {
+    (void)metric;
+    (void)constant;
+    double sum = 0;
+    for (size_t i = 0; i < x->rows; i++)
+        sum += squared(x, i, y, i) / (double)x->rows;
+    return sum;
+}
+
+/* The probability of class k in row i at a temperature. */
+static double softmax(const reference_side *x, size_t i, size_t k, double temperature) {
+    double sum = 0;
+    for (size_t c = 0; c < x->dim; c++)
+        sum += exp((x->values[i * x->dim + c] - x->values[i * x->dim + k]) / temperature);
+    return 1 / sum;
+}
+
+static double kd(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                 double constant) {
+    (void)constant;
+    double sum = 0, temperature = metric->parameter;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t k = 0; k < x->dim; k++) {
+            double p = softmax(y, i, k, temperature), q = softmax(x, i, k, temperature);
+            sum += p * log(p / q);
+        }
+    return temperature * temperature * sum / (double)x->rows;
+}
+
+static const reference_metric metrics[] = {
+    {"w2", "w2", w2, NULL, 1, 0, false},
+    {"w1", "w1", w1, NULL, 1, 0, false},
+    {"gauss-w2", "gauss-w2", gauss_w2, NULL, 2, 0, false},
+    {"kl", "kl", kl, NULL, 2, 1e-5, false},
+    {"kl", "kl:dir=ts", kl, NULL, 2, 1e-5, true},
+    {"kl", "kl:reg=0.3,dir=st", kl, NULL, 2, 0.3, false},
+    {"mmd", "mmd", rbf, bandwidth, 1, 0, false},
+    {"mmd", "mmd:kernel=rbf,sigma=1.5", rbf, bandwidth, 1, 1.5, false},
+    {"mmd", "mmd:kernel=linear", mean_gap, NULL, 1, 0, false},
+    {"mse", "mse", mse, NULL, 1, 0, false},
+    {"kd", "kd", kd, NULL, 1, 4, false},
+    {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false},
+};
+
+const reference_metric *reference_metric_at(size_t index) {
+    return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
+}
+
+const char *reference_spec(const reference_metric *metric, reference_use use) {
+    static char text[128];
+    static const char *const forms[USE_COUNT] = {"%s", "cond(%s)", "cond(%s):classes=sum"};
+    snprintf(text, sizeof text, forms[use], metric->spec);
+    return text;
+}
+
+/* The rows of one label; their memory is given back by release. */
+static reference_side group_of(const reference_side *side, int32_t label, double *share) {
+    reference_side group = {.dim = side->dim};
+    double *values = malloc(side->rows * side->dim * sizeof *values);
+    group.weights = malloc(side->rows * sizeof *group.weights);
+    group.values = values;
+    *share = 0;
+    for (size_t i = 0; i < side->rows; i++) {
+        if (side->labels[i] != label || side->weights[i] == 0)
+            continue;
+        memcpy(values + group.rows * side->dim, side->values + i * side->dim,
+               side->dim * sizeof *values);
+        group.weights[group.rows++] = side->weights[i];
+        *share += side->weights[i];
+    }
+    for (size_t i = 0; i < group.rows; i++)
+        group.weights[i] /= *share;
+    return group;
+}
+
+static void release(reference_side *group) {
+    free((void *)(uintptr_t)group->values);
+    free(group->weights);
+}
+
+void reference_prepare(const reference_metric *metric, reference_use use, const reference_side *x,
+                       const reference_side *y, reference_constants *constants) {
+    memset(constants, 0, sizeof *constants);
+    if (!metric->constant)
+        return;
+    if (use == USE_ALONE) {
+        constants->values[0] = metric->constant(metric, x, y);
+        return;
+    }
+    for (int32_t label = 0; label < REFERENCE_GROUPS; label++) {
+        double share;
+        reference_side in_x = group_of(x, label, &share), in_y = group_of(y, label, &share);
+        if (in_x.rows > 0 && in_y.rows > 0)
+            constants->values[label] = metric->constant(metric, &in_x, &in_y);
+        release(&in_x);
+        release(&in_y);
+    }
+}
+
+double reference_value(const reference_metric *metric, reference_use use, const reference_side *x,
+                       const reference_side *y, const reference_constants *constants) {
+    if (use == USE_ALONE)
+        return metric->value(metric, x, y, constants->values[0]);
+    double value = 0, kept = 0;
+    for (int32_t label = 0; label < REFERENCE_GROUPS; label++) {
+        double share_x, share_y;
+        reference_side in_x = group_of(x, label, &share_x), in_y = group_of(y, label, &share_y);
+        if (in_x.rows > 0 && in_y.rows > 0) {
+            bool small = in_x.rows < metric->least_rows || in_y.rows < metric->least_rows;
+            double part =
+                (small ? mean_gap : metric->value)(metric, &in_x, &in_y, constants->values[label]);
+            value += (use == USE_COND ? share_x : 1) * part;
+            kept += use == USE_COND ? share_x : 0;
+        }
+        release(&in_x);
+        release(&in_y);
+    }
+    return use == USE_COND ? value / kept : value;
+}

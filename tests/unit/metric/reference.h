@@ -1,0 +1,57 @@
+/*
+ * The metrics once more, as plainly as their definitions read: loops in double, transport by trying
+ * every assignment. And the list of all metrics, each with parameters worth testing: what the other
+ * tests loop over.
+ */
+#ifndef KD2M_TESTS_METRIC_REFERENCE_H
+#define KD2M_TESTS_METRIC_REFERENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REFERENCE_GROUPS 8
+
+typedef struct reference_side {
+    size_t rows, dim;
+    const double *values; /* rows x dim; for a metric on logits, the logits */
+    double *weights;      /* sum to 1 */
+    const int32_t *labels;
+} reference_side;
+
+typedef struct reference_metric reference_metric;
+struct reference_metric {
+    const char *name; /* as registered */
+    const char *spec;
+    double (*value)(const reference_metric *metric, const reference_side *x,
+                    const reference_side *y, double constant);
+    /* The constant that prepare holds; NULL for none. */
+    double (*constant)(const reference_metric *metric, const reference_side *x,
+                       const reference_side *y);
+    size_t least_rows;
+    double parameter;
+    bool reversed;
+};
+
+/* How a metric is used: alone or group by group. */
+typedef enum reference_use { USE_ALONE, USE_COND, USE_COND_SUM, USE_COUNT } reference_use;
+
+/* Metric number `index`; NULL behind the last. */
+const reference_metric *reference_metric_at(size_t index);
+
+/* The spec of a use of a metric. Static buffer. */
+const char *reference_spec(const reference_metric *metric, reference_use use);
+
+/* The constants of all groups (index: label), or of all rows (index 0). */
+typedef struct reference_constants {
+    double values[REFERENCE_GROUPS];
+} reference_constants;
+
+void reference_prepare(const reference_metric *metric, reference_use use, const reference_side *x,
+                       const reference_side *y, reference_constants *constants);
+
+/* NaN or infinite where the metric is not defined. */
+double reference_value(const reference_metric *metric, reference_use use, const reference_side *x,
+                       const reference_side *y, const reference_constants *constants);
+
+#endif

@@ -1,0 +1,161 @@
+/* Conditioning: which groups count, what they weigh, what is held for them. */
+#include "problem.h"
+
+#include <math.h>
+#include <string.h>
+
+static kd2m_context *context;
+static problem given;
+static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other[PROBLEM_ROWS * PROBLEM_STRIDE];
+
+static void set_labels(const int32_t *x, const int32_t *y) {
+    memcpy(given.x.labels, x, given.x.rows * sizeof *x);
+    memcpy(given.y.labels, y, given.y.rows * sizeof *y);
+}
+
+static kd2m_metric_result result_of(const char *spec, float *into) {
+    problem_metric opened = problem_open(context, spec);
+    kd2m_metric_result result = problem_result(&opened, &given, into);
+    problem_close(&opened);
+    return result;
+}
+
+static void test_a_class_on_one_side_is_dropped(void **state) {
+    (void)state;
+    static const int32_t x[] = {0, 5, 0, 2, 5, 5}, y[] = {2, 0, 9, 0, 2, 9};
+    problem_fill(&given, 1, 6, 6, 3);
+    set_labels(x, y);
+    kd2m_metric_result result = result_of("cond(w2)", gradient);
+    assert_int_equal(result.groups_kept, 2);
+    assert_int_equal(result.groups_dropped, 2);
+    assert_int_equal(result.fallbacks, 0);
+    for (size_t i = 0; i < 6; i++)
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(gradient[i * 3 + k] == 0, x[i] == 5);
+}
+
+static void test_small_groups_fall_back_to_means(void **state) {
+    (void)state;
+    static const int32_t x[] = {0, 0, 0, 1, 2, 2}, y[] = {0, 0, 1, 1, 2, 1};
+    static const char *const specs[] = {"gauss-w2", "kl", "mmd", "w2"};
+    problem_fill(&given, 2, 6, 6, 3);
+    set_labels(x, y);
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        char spec[64];
+        snprintf(spec, sizeof spec, "cond(%s)", specs[s]);
+        kd2m_metric_result result = result_of(spec, NULL);
+        assert_int_equal(result.groups_kept, 3);
+        assert_int_equal(result.fallbacks, s < 2 ? 2 : 0);
+    }
+}
+
+static void test_one_row_per_class_is_mse(void **state) {
+    (void)state;
+    problem_fill(&given, 3, 7, 7, 4);
+    for (int32_t i = 0; i < 7; i++)
+        given.x.labels[i] = given.y.labels[i] = 6 - i;
+    kd2m_metric_result cond = result_of("cond(w2)", gradient), mse = result_of("mse", other);
+    EXPECT_CLOSE(mse.value, cond.value, 0, 1e-12);
+    EXPECT_CLOSE(1, cond.pair_share, 1e-12, 0);
+    for (size_t k = 0; k < 28; k++)
+        EXPECT_CLOSE(other[k], gradient[k], 0, 1e-6);
+}
+
+static void test_one_class_is_the_metric_itself(void **state) {
+    (void)state;
+    static const char *const specs[] = {"w2", "w1", "gauss-w2", "kl", "mmd", "mmd:kernel=linear"};
+    problem_fill(&given, 4, 9, 12, 4);
+    memset(given.x.labels, 0, sizeof given.x.labels);
+    memset(given.y.labels, 0, sizeof given.y.labels);
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        char spec[64];
+        snprintf(spec, sizeof spec, "cond(%s)", specs[s]);
+        kd2m_metric_result cond = result_of(spec, gradient), alone = result_of(specs[s], other);
+        assert_true(cond.value == alone.value);
+        assert_memory_equal(gradient, other, 36 * sizeof(float));
+        assert_true(cond.certificate.iterations == alone.certificate.iterations);
+    }
+}
+
+/* Pairs are rows of the same number in the caller's samples, not of the same place in a group. */
+static void test_pair_share(void **state) {
+    (void)state;
+    static const int32_t straight[] = {0, 0, 1, 1}, crossed[] = {1, 0, 0, 1};
+    problem_fill(&given, 5, 4, 4, 2);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 2; k++)
+            given.x.values[i * given.x.stride + k] = given.y.values[i * given.y.stride + k] =
+                (float)(i + 1);
+    assert_true(result_of("w2", NULL).pair_share == 1);
+    set_labels(straight, straight);
+    assert_true(result_of("cond(w2)", NULL).pair_share == 1);
+    set_labels(straight, crossed); /* group 0: rows 0 1 on 1 2; group 1: rows 2 3 on 0 3 */
+    EXPECT_CLOSE(0.25, result_of("cond(w2)", NULL).pair_share, 1e-12, 0);
+    given.y.rows = 3;
+    assert_true(isnan(result_of("w2", NULL).pair_share));
+    assert_true(isnan(result_of("cond(w2)", NULL).pair_share));
+}
+
+static size_t held_count(const problem_metric *opened, double *values) {
+    const char *name;
+    size_t count = 0;
+    while (kd2m_metric_constant(opened->metric, count, &name, &values[count]) == KD2M_OK) {
+        assert_string_equal(name, "sigma");
+        count++;
+    }
+    return count;
+}
+
+static void test_constants_are_held_per_group(void **state) {
+    (void)state;
+    static const int32_t x[] = {0, 0, 3, 3, 0, 3}, y[] = {3, 0, 0, 3, 4, 4};
+    static const int32_t later[] = {4, 4, 3, 3, 0, 0};
+    double before[8], after[8];
+    kd2m_metric_result result;
+    problem_fill(&given, 6, 6, 6, 3);
+    set_labels(x, y);
+    problem_metric opened = problem_open(context, "cond(mmd)");
+    assert_int_equal(held_count(&opened, before), 0);
+    EXPECT_OK(context, problem_evaluate(&opened, &given, &result, NULL)); /* prepares itself */
+    assert_int_equal(held_count(&opened, before), 2);
+
+    for (size_t k = 0; k < 6 * given.x.stride; k++)
+        given.x.values[k] *= 3;
+    set_labels(later, y); /* group 4 is met for the first time */
+    EXPECT_OK(context, problem_evaluate(&opened, &given, &result, NULL));
+    assert_int_equal(result.groups_kept, 3);
+    assert_int_equal(held_count(&opened, after), 3);
+    assert_true(after[0] == before[0] && after[1] == before[1]);
+
+    problem_result(&opened, &given, NULL);
+    assert_int_equal(held_count(&opened, after), 3);
+    assert_true(after[0] != before[0]);
+    problem_close(&opened);
+}
+
+static void test_large_labels(void **state) {
+    (void)state;
+    static const int32_t small[] = {0, 1, 2, 0, 1, 2},
+                         large[] = {70000, 5, INT32_MAX, 70000, 5, INT32_MAX};
+    problem_fill(&given, 7, 6, 6, 3);
+    set_labels(small, small);
+    double expected = result_of("cond(gauss-w2)", NULL).value;
+    set_labels(large, large);
+    EXPECT_CLOSE(expected, result_of("cond(gauss-w2)", NULL).value, 0, 1e-12);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_class_on_one_side_is_dropped),
+        cmocka_unit_test(test_small_groups_fall_back_to_means),
+        cmocka_unit_test(test_one_row_per_class_is_mse),
+        cmocka_unit_test(test_one_class_is_the_metric_itself),
+        cmocka_unit_test(test_pair_share),
+        cmocka_unit_test(test_constants_are_held_per_group),
+        cmocka_unit_test(test_large_labels),
+    };
+    context = testing_context(2);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kd2m_context_free(context);
+    return failed;
+}

@@ -1,0 +1,331 @@
+/* What metrics say and do at the edges: bad samples, dead features, duplicates, extreme values. */
+#include "problem.h"
+
+#include <math.h>
+#include <string.h>
+
+static kd2m_context *context;
+static problem given;
+static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE];
+
+static void run(void (*body)(problem_metric *, const reference_metric *, reference_use)) {
+    problem_fill(&given, 1, 6, 6, 4);
+    problem_for_each(context, body);
+}
+
+static void expect_input_error(const problem_metric *opened, const problem *problem,
+                               const char *message) {
+    kd2m_metric_result result;
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT, problem_evaluate(opened, problem, &result, gradient));
+    EXPECT_MESSAGE(context, message);
+    assert_true(result.value == 0);
+}
+
+static void check_bad_values(problem_metric *opened, const reference_metric *metric,
+                             reference_use use) {
+    (void)metric;
+    (void)use;
+    problem problem;
+    problem_adapt(&problem, &given, opened);
+    problem.y.values[2 * problem.y.stride + 1] = NAN;
+    problem.y.values[4 * problem.y.stride + 3] = -INFINITY;
+    expect_input_error(opened, &problem, "teacher (y)");
+    EXPECT_MESSAGE(context, "2 of 24");
+    EXPECT_MESSAGE(context, "row 2, column 1");
+    problem.x.values[3] = INFINITY;
+    expect_input_error(opened, &problem, "student (x)");
+    EXPECT_MESSAGE(context, "1 of 24");
+    EXPECT_MESSAGE(context, "row 0, column 3");
+}
+
+static void check_bad_shapes(problem_metric *opened, const reference_metric *metric,
+                             reference_use use) {
+    (void)metric;
+    (void)use;
+    problem problem;
+    problem_adapt(&problem, &given, opened);
+    problem.y.dim = 3;
+    expect_input_error(opened, &problem, "one width");
+    problem_adapt(&problem, &given, opened);
+    problem.x.rows = 0;
+    expect_input_error(opened, &problem, "empty");
+    problem_adapt(&problem, &given, opened);
+    problem.x.stride = 3;
+    expect_input_error(opened, &problem, "stride");
+    problem_adapt(&problem, &given, opened);
+    problem.y.rows = 5;
+    if (opened->info.traits & KD2M_METRIC_PAIRED)
+        expect_input_error(opened, &problem, "row i with row i");
+
+    kd2m_sample x = problem_sample(&given.x, opened->info.traits), y = x;
+    kd2m_metric_result result;
+    x.features = x.logits = NULL;
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT,
+                  kd2m_metric_evaluate(opened->metric, &x, &y, &result, NULL));
+    EXPECT_MESSAGE(context, "has none");
+}
+
+static void check_bad_weights(problem_metric *opened, const reference_metric *metric,
+                              reference_use use) {
+    (void)metric;
+    (void)use;
+    static const struct {
+        double weight;
+        const char *message;
+    } bad[] = {{-1, "weight -1 of row 2"}, {NAN, "of row 2"}, {INFINITY, "of row 2"}};
+    if (!(opened->info.traits & KD2M_METRIC_WEIGHTS))
+        return;
+    problem problem = given;
+    problem.x.weighted = true;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        problem.x.weights[2] = bad[i].weight;
+        expect_input_error(opened, &problem, bad[i].message);
+    }
+    memset(problem.x.weights, 0, sizeof problem.x.weights);
+    expect_input_error(opened, &problem, "sum to 0");
+}
+
+static void check_bad_labels(problem_metric *opened, const reference_metric *metric,
+                             reference_use use) {
+    (void)metric;
+    if (use == USE_ALONE)
+        return;
+    problem problem;
+    kd2m_metric_result result;
+    problem_adapt(&problem, &given, opened);
+    kd2m_sample x = problem_sample(&problem.x, opened->info.traits);
+    kd2m_sample y = problem_sample(&problem.y, opened->info.traits);
+    y.labels = NULL;
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT,
+                  kd2m_metric_evaluate(opened->metric, &x, &y, &result, NULL));
+    EXPECT_MESSAGE(context, "teacher (y) sample has no labels");
+    problem.x.labels[3] = -2;
+    expect_input_error(opened, &problem, "label -2 of row 3");
+    problem.x.labels[3] = 7;
+    if (opened->info.traits & KD2M_METRIC_PAIRED) {
+        expect_input_error(opened, &problem, "row 3 has label 7");
+        return;
+    }
+    for (size_t i = 0; i < problem.x.rows; i++)
+        problem.x.labels[i] = 40 + (int32_t)i;
+    expect_input_error(opened, &problem, "no group in common");
+    EXPECT_MESSAGE(context, "9 groups");
+}
+
+static void expect_finite(const problem_metric *opened, const problem *problem) {
+    kd2m_metric_result result = problem_result(opened, problem, gradient);
+    assert_true(result.value >= -1e-12);
+    for (size_t k = 0; k < problem->x.rows * problem->x.dim; k++)
+        if (!isfinite(gradient[k]))
+            fail_msg("%s: gradient %zu is %g", opened->info.spec, k, (double)gradient[k]);
+}
+
+static void set_feature(problem_side *side, size_t feature, float value) {
+    for (size_t i = 0; i < side->rows; i++)
+        side->values[i * side->stride + feature] = value;
+}
+
+static void check_dead_features(problem_metric *opened, const reference_metric *metric,
+                                reference_use use) {
+    (void)metric;
+    (void)use;
+    problem problem;
+    problem_adapt(&problem, &given, opened);
+    set_feature(&problem.x, 1, 0.1F);
+    expect_finite(opened, &problem);
+    set_feature(&problem.y, 1, 0.1F);
+    expect_finite(opened, &problem);
+    problem_adapt(&problem, &given, opened);
+    set_feature(&problem.y, 2, 0.3F);
+    expect_finite(opened, &problem);
+}
+
+/* All rows of both sides alike: every distance is 0, but a divergence of points is infinite. */
+static void check_one_point(problem_metric *opened, const reference_metric *metric,
+                            reference_use use) {
+    problem problem;
+    problem_adapt(&problem, &given, opened);
+    for (size_t k = 0; k < problem.x.dim; k++) {
+        set_feature(&problem.x, k, 0.7F);
+        set_feature(&problem.y, k, 0.7F);
+    }
+    if (use == USE_ALONE && strcmp(metric->name, "kl") == 0) {
+        kd2m_metric_result result;
+        EXPECT_STATUS(context, KD2M_ERROR_NUMERIC,
+                      problem_evaluate(opened, &problem, &result, gradient));
+        EXPECT_MESSAGE(context, "infinite");
+        return;
+    }
+    kd2m_metric_result result = problem_result(opened, &problem, gradient);
+    EXPECT_CLOSE(0, result.value, 1e-12, 0);
+    assert_true(problem_largest(gradient, 24) < 1e-12);
+    if (strcmp(metric->name, "kl") == 0)
+        assert_int_equal(result.fallbacks, 2);
+}
+
+static void check_duplicates(problem_metric *opened, const reference_metric *metric,
+                             reference_use use) {
+    (void)metric;
+    (void)use;
+    problem problem;
+    problem_adapt(&problem, &given, opened);
+    for (size_t i = 2; i < problem.x.rows; i++) {
+        memcpy(problem.x.values + i * problem.x.stride,
+               problem.x.values + (i - 2) * problem.x.stride, problem.x.dim * sizeof(float));
+        memcpy(problem.y.values + i * problem.y.stride,
+               problem.x.values + (i - 2) * problem.x.stride, problem.x.dim * sizeof(float));
+    }
+    expect_finite(opened, &problem);
+}
+
+/* Values near the end of float's range: an answer, or a refusal; no NaN, no hang. */
+static void check_extremes(problem_metric *opened, const reference_metric *metric,
+                           reference_use use) {
+    (void)metric;
+    (void)use;
+    static const float scales[] = {1e30F, 1e18F, 1e-18F, 1e-30F};
+    for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
+        problem problem;
+        kd2m_metric_result result = {0};
+        problem_adapt(&problem, &given, opened);
+        for (size_t i = 0; i < problem.x.rows * problem.x.stride; i++) {
+            problem.x.values[i] *= scales[s];
+            problem.y.values[i] *= scales[s];
+        }
+        problem_metric fresh = problem_open(context, opened->info.spec);
+        kd2m_status status = problem_evaluate(&fresh, &problem, &result, gradient);
+        if (status != KD2M_OK)
+            EXPECT_STATUS(context, KD2M_ERROR_NUMERIC, status);
+        assert_true(isfinite(result.value));
+        problem_close(&fresh);
+    }
+}
+
+static void check_gradient_targets(problem_metric *opened, const reference_metric *metric,
+                                   reference_use use) {
+    (void)metric;
+    (void)use;
+    enum { stride = 9, rows = 6, dim = 4 };
+    float features[rows * stride], logits[rows * stride];
+    problem problem;
+    kd2m_metric_result result;
+    problem_adapt(&problem, &given, opened);
+    problem_result(opened, &problem, gradient);
+    kd2m_sample x = problem_sample(&problem.x, opened->info.traits);
+    kd2m_sample y = problem_sample(&problem.y, opened->info.traits);
+    x.features = x.logits = problem.x.values; /* both there, though one is used */
+    x.dim = x.classes = dim;
+    x.stride = x.logits_stride = problem.x.stride;
+    for (size_t k = 0; k < rows * stride; k++)
+        features[k] = logits[k] = 42;
+    kd2m_gradient both = {features, stride, logits, stride};
+    EXPECT_OK(context, kd2m_metric_evaluate(opened->metric, &x, &y, &result, &both));
+    bool on_logits = opened->info.traits & KD2M_METRIC_ON_LOGITS;
+    const float *moved = on_logits ? logits : features, *still = on_logits ? features : logits;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < stride; k++) {
+            double expected = k < dim ? gradient[i * dim + k] : 42;
+            assert_true(moved[i * stride + k] == expected);
+            assert_true(still[i * stride + k] == (k < dim ? 0 : 42));
+        }
+    kd2m_gradient narrow = {features, dim - 1, logits, dim - 1}, none = {NULL, 0, NULL, 0};
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_metric_evaluate(opened->metric, &x, &y, &result, &narrow));
+    EXPECT_MESSAGE(context, "stride");
+    EXPECT_OK(context, kd2m_metric_evaluate(opened->metric, &x, &y, &result, &none));
+}
+
+#define LOOP(name)                                                                                 \
+    static void test_##name(void **state) {                                                        \
+        (void)state;                                                                               \
+        run(check_##name);                                                                         \
+    }
+LOOP(bad_values)
+LOOP(bad_shapes)
+LOOP(bad_weights)
+LOOP(bad_labels)
+LOOP(dead_features)
+LOOP(one_point)
+LOOP(duplicates)
+LOOP(extremes)
+LOOP(gradient_targets)
+
+/* The mean of equal numbers with weights is off in its last digit; divided by a deviation that is
+ * as small, that would be a gradient of full size on a feature that says nothing. */
+static void test_weighted_dead_feature(void **state) {
+    (void)state;
+    static const char *const specs[] = {"gauss-w2", "kl:reg=0.01"};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        problem_metric opened = problem_open(context, specs[s]);
+        problem_fill(&given, 5, 40, 40, 4);
+        given.x.weighted = true;
+        for (size_t i = 0; i < given.x.rows; i++)
+            given.x.weights[i] = 1 + 0.37 * (double)(i % 7);
+        set_feature(&given.x, 1, 0.1F);
+        problem_result(&opened, &given, gradient);
+        double total = 0;
+        for (size_t i = 0; i < given.x.rows; i++)
+            total += 1 + 0.37 * (double)(i % 7);
+        for (size_t i = 1; i < given.x.rows; i++) /* the mean's pull alone: the weight times it */
+            EXPECT_CLOSE(gradient[1] / given.x.weights[0], gradient[i * 4 + 1] / given.x.weights[i],
+                         1e-6 / total, 1e-5);
+        problem_close(&opened);
+    }
+}
+
+/* Squared distances of 1e-6 beside ones of 400: the plan within the clusters must still be right.
+ */
+static void test_tight_clusters(void **state) {
+    (void)state;
+    static const char *const specs[] = {"w2", "w1"};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        const reference_metric *metric = reference_metric_at(s);
+        assert_string_equal(metric->spec, specs[s]);
+        problem_fill(&given, 6, 7, 7, 4);
+        for (size_t i = 0; i < 7; i++)
+            for (size_t k = 0; k < 4; k++) {
+                float *x = &given.x.values[i * given.x.stride + k];
+                float *y = &given.y.values[i * given.y.stride + k];
+                float center = i < 3 ? -10 : 10;
+                *x = center + 1e-3F * *x;
+                *y = center + 1e-3F * *y;
+            }
+        problem_metric opened = problem_open(context, specs[s]);
+        reference_side x = problem_reference(&given.x), y = problem_reference(&given.y);
+        reference_constants none = {{0}};
+        EXPECT_CLOSE(reference_value(metric, USE_ALONE, &x, &y, &none),
+                     problem_result(&opened, &given, NULL).value, 0, 1e-6);
+        problem_close(&opened);
+        problem_release(&x);
+        problem_release(&y);
+    }
+}
+
+static void test_logits_with_offset(void **state) {
+    (void)state;
+    problem_metric opened = problem_open(context, "kd");
+    problem_fill(&given, 7, 5, 5, 6);
+    double near = problem_result(&opened, &given, NULL).value;
+    for (size_t i = 0; i < 5 * given.x.stride; i++)
+        given.x.values[i] += 1024; /* the same distribution, rounded to 1e-4 */
+    EXPECT_CLOSE(near, problem_result(&opened, &given, NULL).value, 0, 1e-3);
+    for (size_t i = 0; i < 5 * given.x.stride; i++)
+        given.x.values[i] = (given.x.values[i] - 1024) * 1e4F; /* all but one class vanish */
+    assert_true(isfinite(problem_result(&opened, &given, gradient).value));
+    problem_close(&opened);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_values),       cmocka_unit_test(test_bad_shapes),
+        cmocka_unit_test(test_bad_weights),      cmocka_unit_test(test_bad_labels),
+        cmocka_unit_test(test_dead_features),    cmocka_unit_test(test_one_point),
+        cmocka_unit_test(test_duplicates),       cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_gradient_targets), cmocka_unit_test(test_weighted_dead_feature),
+        cmocka_unit_test(test_tight_clusters),   cmocka_unit_test(test_logits_with_offset),
+    };
+    context = testing_context(2);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kd2m_context_free(context);
+    return failed;
+}

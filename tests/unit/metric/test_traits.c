@@ -1,0 +1,260 @@
+/*
+ * What a descriptor declares holds, and what it does not declare does not: each trait by a change
+ * of the samples that must, or must not, leave the value alone.
+ */
+#include "problem.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "rng.h"
+
+static kd2m_context *context;
+static problem given, changed;
+static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other_gradient[PROBLEM_ROWS * PROBLEM_STRIDE];
+
+/* Rounding of float32 inputs after they were moved, turned or scaled. */
+#define SAME 2e-5
+/* A trait that is not declared must be broken by more than that. */
+#define DIFFERENT 1e-3
+
+/* Values of `given` and `changed` agree if the trait is declared, and else differ. */
+static void expect_trait(const problem_metric *opened, unsigned trait, double factor) {
+    double before = problem_result(opened, &given, NULL).value * factor;
+    double after = problem_result(opened, &changed, NULL).value;
+    double gap = fabs(after - before);
+    bool declared = opened->info.traits & trait;
+    if (declared ? !(gap <= SAME * fabs(before)) : !(gap >= DIFFERENT * fabs(before)))
+        fail_msg("%s %s trait 0x%x, but the value went from %.9g to %.9g", opened->info.spec,
+                 declared ? "declares" : "does not declare", trait, before, after);
+}
+
+static void each_value(problem_side *side, void (*body)(float *row, size_t dim)) {
+    for (size_t i = 0; i < side->rows; i++)
+        body(side->values + i * side->stride, side->dim);
+}
+
+static void check_zero(problem_metric *opened, const reference_metric *metric, reference_use use) {
+    (void)metric;
+    (void)use;
+    problem_adapt(&changed, &given, opened);
+    double far = problem_result(opened, &changed, gradient).value;
+    double steep = problem_largest(gradient, changed.x.rows * changed.x.dim);
+    changed.y = changed.x;
+    kd2m_metric_result result = problem_result(opened, &changed, gradient);
+    bool is_zero = fabs(result.value) <= 1e-12 * far;
+    assert_int_equal(is_zero, (opened->info.traits & KD2M_METRIC_ZERO) != 0);
+    if (is_zero) /* a minimum */
+        assert_true(problem_largest(gradient, changed.x.rows * changed.x.dim) <= 1e-6 * steep);
+    if (opened->info.traits & KD2M_METRIC_TRANSPORT)
+        EXPECT_CLOSE(1, result.pair_share, 1e-12, 0);
+    else
+        assert_true(isnan(result.pair_share));
+}
+
+static void check_symmetry(problem_metric *opened, const reference_metric *metric,
+                           reference_use use) {
+    (void)metric;
+    (void)use;
+    static problem base;
+    base = given;
+    problem_adapt(&given, &base, opened);
+    changed.x = given.y;
+    changed.y = given.x;
+    expect_trait(opened, KD2M_METRIC_SYMMETRIC, 1);
+    given = base;
+}
+
+static void move_row(float *row, size_t dim) {
+    for (size_t k = 0; k < dim; k++)
+        row[k] += k % 2 ? 1.5F : -0.75F;
+}
+
+static void turn_row(float *row, size_t dim) {
+    for (size_t k = 0; k + 1 < dim; k++) { /* by 0.7 in the plane of each pair of neighbours */
+        float a = row[k], b = row[k + 1];
+        row[k] = (float)(cos(0.7) * a - sin(0.7) * b);
+        row[k + 1] = (float)(sin(0.7) * a + cos(0.7) * b);
+    }
+}
+
+static void scale_row(float *row, size_t dim) {
+    for (size_t k = 0; k < dim; k++)
+        row[k] *= 2.5F;
+}
+
+static void check_change(problem_metric *opened, unsigned trait, void (*body)(float *, size_t),
+                         double factor) {
+    static problem base;
+    base = given;
+    problem_adapt(&given, &base, opened);
+    changed = given;
+    each_value(&changed.x, body);
+    each_value(&changed.y, body);
+    expect_trait(opened, trait, factor);
+    given = base;
+}
+
+static void check_translation(problem_metric *opened, const reference_metric *metric,
+                              reference_use use) {
+    (void)metric;
+    (void)use;
+    check_change(opened, KD2M_METRIC_TRANSLATION, move_row, 1);
+}
+
+static void check_rotation(problem_metric *opened, const reference_metric *metric,
+                           reference_use use) {
+    (void)metric;
+    (void)use;
+    check_change(opened, KD2M_METRIC_ROTATION, turn_row, 1);
+}
+
+static void check_scaling(problem_metric *opened, const reference_metric *metric,
+                          reference_use use) {
+    (void)metric;
+    (void)use;
+    check_change(opened, KD2M_METRIC_SCALING, scale_row, pow(2.5, opened->info.degree));
+}
+
+/* Row i of the result is row order[i] of `side`. */
+static void reorder(problem_side *side, const uint32_t *order) {
+    static problem_side before;
+    before = *side;
+    for (size_t i = 0; i < side->rows; i++) {
+        memcpy(side->values + i * side->stride, before.values + order[i] * before.stride,
+               side->dim * sizeof(float));
+        side->weights[i] = before.weights[order[i]];
+        side->labels[i] = before.labels[order[i]];
+    }
+}
+
+static void check_permutation(problem_metric *opened, const reference_metric *metric,
+                              reference_use use) {
+    (void)metric;
+    (void)use;
+    static problem base;
+    uint32_t order[2][PROBLEM_ROWS];
+    bool paired = opened->info.traits & KD2M_METRIC_PAIRED;
+    kd2m_rng rng;
+    assert_true(opened->info.traits & KD2M_METRIC_PERMUTATION); /* nothing else makes sense */
+    base = given;
+    if (!problem_adapt(&given, &base, opened))
+        problem_fill(&given, 2, 9, 9, 4); /* without weights */
+    problem_adapt(&given, &given, opened);
+    changed = given;
+    kd2m_rng_init(&rng, 3, KD2M_STREAM_TEST, 0);
+    for (int side = 0; side < 2; side++) {
+        problem_side *moved = side ? &changed.y : &changed.x;
+        for (uint32_t i = 0; i < moved->rows; i++)
+            order[side][i] = i;
+        kd2m_rng_shuffle(&rng, order[side], moved->rows);
+        reorder(moved, order[paired ? 0 : side]);
+    }
+    expect_trait(opened, KD2M_METRIC_PERMUTATION, 1);
+
+    /* the gradient's rows follow their rows */
+    size_t dim = given.x.dim;
+    problem_result(opened, &given, gradient);
+    problem_result(opened, &changed, other_gradient);
+    double largest = problem_largest(gradient, given.x.rows * dim);
+    for (size_t i = 0; i < given.x.rows; i++)
+        for (size_t k = 0; k < dim; k++)
+            EXPECT_CLOSE(gradient[order[0][i] * dim + k], other_gradient[i * dim + k],
+                         SAME * largest, 0);
+    given = base;
+}
+
+/* A row of weight 2 is two rows, a row of weight 0 is none: with the constants held, because the
+ * bandwidth counts rows, not weights. */
+static void check_weights(problem_metric *opened, const reference_metric *metric,
+                          reference_use use) {
+    (void)metric;
+    (void)use;
+    problem_adapt(&changed, &given, opened);
+    changed.x.weighted = true;
+    if (!(opened->info.traits & KD2M_METRIC_WEIGHTS)) {
+        kd2m_metric_result result;
+        EXPECT_STATUS(context, KD2M_ERROR_INPUT, problem_evaluate(opened, &changed, &result, NULL));
+        EXPECT_MESSAGE(context, "takes no row weights");
+        return;
+    }
+    changed.x.weights[1] = 2;
+    changed.x.weights[3] = 0;
+    changed.y.weighted = true;
+    changed.y.weights[0] = 0.5;
+    for (size_t i = 1; i < changed.y.rows; i++)
+        changed.y.weights[i] = i == 2 ? 0 : 0.25;
+    double weighted = problem_result(opened, &changed, gradient).value;
+    for (size_t k = 0; k < changed.x.dim; k++)
+        assert_true(gradient[3 * changed.x.dim + k] == 0);
+
+    uint32_t x_order[PROBLEM_ROWS] = {0}, y_order[PROBLEM_ROWS] = {0};
+    for (size_t i = 0; i < changed.x.rows; i++)
+        x_order[i] = (uint32_t)(i == 3 ? 1 : i);
+    for (size_t i = 0; i < changed.y.rows; i++)
+        y_order[i] = (uint32_t)(i == 2 ? 0 : i);
+    reorder(&changed.x, x_order);
+    reorder(&changed.y, y_order);
+    changed.x.weighted = changed.y.weighted = false;
+    kd2m_metric_result result;
+    EXPECT_OK(context, problem_evaluate(opened, &changed, &result, NULL));
+    EXPECT_CLOSE(weighted, result.value, 0, SAME);
+}
+
+static void run(void (*body)(problem_metric *, const reference_metric *, reference_use)) {
+    problem_fill(&given, 1, 9, 9, 4);
+    problem_for_each(context, body);
+}
+
+static void test_zero(void **state) {
+    (void)state;
+    run(check_zero);
+}
+
+static void test_symmetric(void **state) {
+    (void)state;
+    run(check_symmetry);
+}
+
+static void test_translation(void **state) {
+    (void)state;
+    run(check_translation);
+}
+
+static void test_rotation(void **state) {
+    (void)state;
+    run(check_rotation);
+}
+
+static void test_scaling(void **state) {
+    (void)state;
+    run(check_scaling);
+}
+
+static void test_permutation(void **state) {
+    (void)state;
+    run(check_permutation);
+    problem_fill(&given, 4, 9, 12, 4);
+    given.x.weighted = true;
+    for (size_t i = 0; i < given.x.rows; i++)
+        given.x.weights[i] = 1 + (double)(i % 3);
+    problem_for_each(context, check_permutation);
+}
+
+static void test_weights(void **state) {
+    (void)state;
+    run(check_weights);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_zero),        cmocka_unit_test(test_symmetric),
+        cmocka_unit_test(test_translation), cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_scaling),     cmocka_unit_test(test_permutation),
+        cmocka_unit_test(test_weights),
+    };
+    context = testing_context(2);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kd2m_context_free(context);
+    return failed;
+}

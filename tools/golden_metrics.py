@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""Golden values of the metrics: values and gradients in float64 by PyTorch's autograd, transport
+plans by POT. Inputs are float32, so that the library reads the very same numbers.
+
+    /usr/bin/python3 tools/golden_metrics.py        writes tests/golden/metric/*.txt
+
+Needs python3-torch and POT (made with PyTorch 1.13, POT 0.8.2). A file is tokens parted by white
+space: a word, its sizes, its numbers.
+"""
+import pathlib
+
+import numpy as np
+import ot
+import torch
+import torch.nn.functional as F
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "metric"
+
+
+def squared_costs(x, y):
+    return ((x[:, None, :] - y[None, :, :]) ** 2).sum(-1)
+
+
+def distances(x, y):
+    squared = squared_costs(x, y)
+    return torch.where(squared > 0, squared, torch.ones_like(squared)).sqrt() * (squared > 0)
+
+
+def transport(costs_of):
+    def value(x, y, a, b):
+        costs = costs_of(x, y)
+        plan = ot.emd(a.numpy(), b.numpy(), costs.detach().numpy(), numItermax=1_000_000)
+        return (torch.from_numpy(plan) * costs).sum()
+
+    return value
+
+
+def moments(x, a):
+    mean = (a[:, None] * x).sum(0)
+    return mean, (a[:, None] * (x - mean) ** 2).sum(0)
+
+
+def gauss_w2(x, y, a, b):
+    (mean_x, var_x), (mean_y, var_y) = moments(x, a), moments(y, b)
+    return ((mean_x - mean_y) ** 2).sum() + ((var_x.sqrt() - var_y.sqrt()) ** 2).sum()
+
+
+def kl(reg=1e-5, reverse=False):
+    def value(x, y, a, b):
+        (mean_x, var_x), (mean_y, var_y) = moments(x, a), moments(y, b)
+        floor = reg * var_y.mean()
+        p = torch.distributions.Normal(mean_x, (var_x + floor).sqrt())
+        q = torch.distributions.Normal(mean_y, (var_y + floor).sqrt())
+        if reverse:
+            p, q = q, p
+        return torch.distributions.kl_divergence(p, q).sum()
+
+    return value
+
+
+def mmd(kernel):
+    def value(x, y, a, b):
+        k_xx, k_yy, k_xy = kernel(x, y)
+        return a @ k_xx @ a + b @ k_yy @ b - 2 * a @ k_xy @ b
+
+    return value
+
+
+def linear(x, y):
+    return x @ x.T, y @ y.T, x @ y.T
+
+
+def rbf(sigma=None):
+    def kernels(x, y):
+        s = sigma
+        if s is None:
+            n, m = len(x), len(y)
+            total = sum(distances(u, v).sum() for u, v in ((x, x), (y, y), (x, y)))
+            s = (total / (n * n + m * m + n * m)).detach()
+        return [torch.exp(-squared_costs(u, v) / (2 * s**2)) for u, v in ((x, x), (y, y), (x, y))]
+
+    return kernels
+
+
+def mse(x, y, a, b):
+    return F.mse_loss(x, y) * x.shape[1]
+
+
+def kd(temperature):
+    def value(x, y, a, b):
+        return temperature**2 * F.kl_div(
+            F.log_softmax(x / temperature, 1), F.softmax(y / temperature, 1), reduction="batchmean"
+        )
+
+    return value
+
+
+METRICS = {
+    "w2": transport(squared_costs),
+    "w1": transport(distances),
+    "gauss-w2": gauss_w2,
+    "kl": kl(),
+    "kl:dir=ts": kl(reverse=True),
+    "kl:reg=0.1": kl(reg=0.1),
+    "mmd:kernel=linear": mmd(linear),
+    "mmd:kernel=rbf": mmd(rbf()),
+    "mmd:kernel=rbf,sigma=1.5": mmd(rbf(1.5)),
+    "mse": mse,
+    "kd": kd(4.0),
+    "kd:T=1": kd(1.0),
+}
+PAIRED = {"mse", "kd", "kd:T=1"}
+
+
+def conditional(metric, labels_x, labels_y, by_share):
+    """Every group has enough rows on both sides for every metric, so that none falls back."""
+
+    def value(x, y, a, b):
+        kept = sorted(set(labels_x.tolist()) & set(labels_y.tolist()))
+        share = {c: a[labels_x == c].sum() for c in kept}
+        total = sum(share.values())
+        result = 0.0
+        for c in kept:
+            in_x, in_y = labels_x == c, labels_y == c
+            assert in_x.sum() > 1 and in_y.sum() > 1
+            part = metric(x[in_x], y[in_y], a[in_x] / a[in_x].sum(), b[in_y] / b[in_y].sum())
+            result = result + (share[c] / total if by_share else 1.0) * part
+        return result
+
+    return value
+
+
+def numbers(values):
+    """Nine digits give a float32 back exactly."""
+    return " ".join(f"{v:.9g}" for v in np.asarray(values).ravel())
+
+
+def write(name, seed, n, m, dim, weighted, offset=0.0, spread=1.0):
+    rng = np.random.default_rng(seed)
+    paired = n == m and not weighted
+
+    def normal(rows, shift, scale):
+        return (offset + spread * (shift + scale * rng.standard_normal((rows, dim)))).astype("f4")
+
+    x, y = normal(n, 0.0, 1.0), normal(m, 0.5, 1.3)
+    labels_x = np.arange(n) % 3
+    labels_y = labels_x if paired else 1 + np.arange(m) % 3  # group 0 is missing on this side
+    a = rng.integers(1, 4, n).astype("f8") if weighted else np.ones(n)
+    b = rng.integers(1, 4, m).astype("f8") if weighted else np.ones(m)
+
+    lines = ["# made by tools/golden_metrics.py"]
+    for side, values, weights, labels in (("x", x, a, labels_x), ("y", y, b, labels_y)):
+        lines += [f"{side} {len(values)} {dim}", numbers(values)]
+        lines += ["labels " + " ".join(map(str, labels))]
+        if weighted:
+            lines += ["weights " + numbers(weights)]
+
+    fixed = [torch.from_numpy(v) for v in (y.astype("f8"), a / a.sum(), b / b.sum())]
+    groups = torch.from_numpy(labels_x), torch.from_numpy(labels_y)
+    for spec, metric in METRICS.items():
+        if spec in PAIRED and not paired:
+            continue
+        variants = {
+            spec: metric,
+            f"cond({spec})": conditional(metric, *groups, True),
+            f"cond({spec}):classes=sum": conditional(metric, *groups, False),
+        }
+        for variant, function in variants.items():
+            student = torch.from_numpy(x.astype("f8")).requires_grad_()
+            value = function(student, *fixed)
+            value.backward()
+            lines += [f"metric {variant}", f"value {float(value)!r}",
+                      "gradient " + numbers(student.grad.numpy().astype("f4"))]
+    (FOLDER / f"{name}.txt").write_text("\n".join(lines) + "\n")
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    write("paired", 1, 18, 18, 5, False)
+    write("unequal", 2, 14, 20, 4, False)
+    write("weighted", 3, 15, 15, 4, True)
+    write("offset", 4, 12, 12, 4, False, offset=10.0, spread=1e-3)
+
+
+if __name__ == "__main__":
+    main()

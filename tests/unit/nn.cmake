@@ -1,1 +1,11 @@
-# Tests of src/nn.
+# Tests of src/nn. `pair` sets a net beside the float64 `reference`.
+set(nn_pair unit/nn/pair.c unit/nn/reference.c)
+kd2m_test(nn_operators unit/nn/test_operators.c ${nn_pair})
+kd2m_test(nn_net unit/nn/test_net.c ${nn_pair})
+kd2m_test(nn_parameters unit/nn/test_parameters.c ${nn_pair})
+kd2m_test(nn_refusals unit/nn/test_refusals.c ${nn_pair})
+kd2m_test(nn_golden unit/nn/test_golden.c ${nn_pair})
+kd2m_test(nn_memory unit/nn/test_memory.c ${nn_pair})
+if(NOT KD2M_SANITIZE)
+    target_compile_definitions(test_nn_memory PRIVATE COUNT_ALIGNED)
+endif()

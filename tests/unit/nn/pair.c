@@ -31,6 +31,20 @@ size_t pair_node(kd2m_graph *graph, const char *op, size_t input, ...) {
     return index;
 }
 
+kd2m_graph *pair_fork(kd2m_context *context, fork_nodes *nodes) {
+    kd2m_graph *graph = pair_graph(context, 3, 11, 0);
+    size_t node =
+        pair_node(graph, "conv", 0, "out", 24.0, "kernel", 3.0, "pad", 1.0, "bias", 0.0, NULL);
+    nodes->stem = pair_node(graph, "batch_norm", node, NULL);
+    node = pair_node(graph, "relu", nodes->stem, NULL);
+    node = pair_node(graph, "max_pool", node, "kernel", 2.0, NULL);
+    node = pair_node(graph, "flatten", node, NULL);
+    nodes->left = pair_node(graph, "linear", node, "out", 6.0, NULL);
+    node = pair_node(graph, "global_pool", nodes->stem, NULL);
+    nodes->right = pair_node(graph, "linear", node, "out", 5.0, "bias", 0.0, NULL);
+    return graph;
+}
+
 void pair_normals(float *values, size_t count, uint64_t seed) {
     kd2m_rng rng;
     kd2m_rng_init(&rng, seed, KD2M_STREAM_TEST, 0);

@@ -13,6 +13,13 @@ kd2m_graph *pair_graph(kd2m_context *context, size_t c, size_t h, size_t w);
  * is the logits. */
 size_t pair_node(kd2m_graph *graph, const char *op, size_t input, ...);
 
+/* conv -> batch norm (stem) -> { ReLU -> pool -> flatten -> linear (left);
+ *                                mean over positions -> linear (right) } for signals of 3 x 11. */
+typedef struct fork_nodes {
+    size_t stem, left, right;
+} fork_nodes;
+kd2m_graph *pair_fork(kd2m_context *context, fork_nodes *nodes);
+
 /* Standard normal numbers by seed. */
 void pair_normals(float *values, size_t count, uint64_t seed);
 

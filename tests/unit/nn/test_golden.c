@@ -1,0 +1,141 @@
+/* Small nets against PyTorch: training step, evaluation. The files come from tools/golden_nn.py. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pair.h"
+#include "tensors.h"
+
+#define TOLERANCE 1e-5
+
+static kd2m_graph *build_signal_net(kd2m_context *context) {
+    kd2m_graph *graph = pair_graph(context, 2, 33, 0);
+    size_t node = pair_node(graph, "conv", 0, "out", 12.0, "kernel", 5.0, "stride", 2.0, "pad", 2.0,
+                            "bias", 0.0, NULL);
+    node = pair_node(graph, "batch_norm", node, NULL);
+    node = pair_node(graph, "relu", node, NULL);
+    node = pair_node(graph, "max_pool", node, "kernel", 3.0, "stride", 2.0, "pad", 1.0, NULL);
+    node = pair_node(graph, "conv", node, "out", 20.0, "kernel", 3.0, "pad", 1.0, NULL);
+    node = pair_node(graph, "relu", node, NULL);
+    node = pair_node(graph, "global_pool", node, NULL);
+    pair_node(graph, "linear", node, "out", 4.0, NULL);
+    return graph;
+}
+
+static kd2m_graph *build_image_net(kd2m_context *context) {
+    kd2m_graph *graph = pair_graph(context, 3, 9, 8);
+    size_t node = pair_node(graph, "conv", 0, "out", 10.0, "kernel_h", 3.0, "kernel_w", 5.0, "pad",
+                            1.0, NULL);
+    node = pair_node(graph, "relu", node, NULL);
+    node = pair_node(graph, "max_pool", node, "kernel", 2.0, NULL);
+    node =
+        pair_node(graph, "conv", node, "out", 17.0, "kernel", 3.0, "pad", 1.0, "bias", 0.0, NULL);
+    node = pair_node(graph, "batch_norm", node, NULL);
+    node = pair_node(graph, "relu", node, NULL);
+    node = pair_node(graph, "flatten", node, NULL);
+    pair_node(graph, "linear", node, "out", 5.0, NULL);
+    return graph;
+}
+
+static const kd2m_tensor *find(const kd2m_tensors *golden, const char *prefix, const char *name) {
+    char full[128];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    const kd2m_tensor *tensor = kd2m_tensors_find(golden, full);
+    if (!tensor)
+        fail_msg("the golden file has no %s", full);
+    return tensor;
+}
+
+static void expect_near(const kd2m_tensor *expected, const float *values) {
+    const double *wanted = expected->values;
+    double largest = 0;
+    for (size_t i = 0; i < expected->count; i++)
+        largest = fmax(largest, fabs(wanted[i]));
+    for (size_t i = 0; i < expected->count; i++)
+        EXPECT_CLOSE(wanted[i], (double)values[i], TOLERANCE * largest, 0);
+}
+
+static void expect_logits(kd2m_net *net, const kd2m_graph *graph, const kd2m_tensor *expected) {
+    float *logits = calloc(expected->count, sizeof *logits);
+    assert_non_null(logits);
+    size_t width = kd2m_net_width(net, graph->logits);
+    assert_int_equal(kd2m_net_batch(net) * width, expected->count);
+    assert_int_equal(kd2m_net_read(net, graph->logits, logits, width), KD2M_OK);
+    expect_near(expected, logits);
+    free(logits);
+}
+
+/* Gradients of what is trained, new values of what isn't. */
+static void expect_step(kd2m_context *context, kd2m_net *net, const kd2m_tensors *golden) {
+    size_t count;
+    const kd2m_parameter *parameters = kd2m_net_parameters(net, &count);
+    for (size_t i = 0; i < count; i++) {
+        const kd2m_parameter *p = &parameters[i];
+        const kd2m_tensor *expected = find(golden, p->trained ? "gradient." : "after.", p->name);
+        float *plain = calloc(expected->count, sizeof *plain);
+        assert_non_null(plain);
+        EXPECT_OK(context, kd2m_net_to_plain(net, i, p->trained ? p->gradient : p->values, plain));
+        expect_near(expected, plain);
+        free(plain);
+    }
+    expect_near(find(golden, "gradient.", "input"), kd2m_net_input_gradient(net));
+}
+
+static void check(kd2m_context *context, const kd2m_graph *graph, const char *file) {
+    char path[4096];
+    kd2m_tensors *golden;
+    kd2m_net *training, *evaluation;
+    snprintf(path, sizeof path, "%s/golden/nn/%s", KD2M_TEST_SOURCE, file);
+    EXPECT_OK(context, kd2m_tensors_read(&golden, context, path));
+    const kd2m_tensor *input = find(golden, "", "input"), *labels = find(golden, "", "labels");
+    size_t batch = input->shape[0];
+    EXPECT_OK(context, kd2m_net_create(&training, context, graph, batch, KD2M_NET_TRAINING, true));
+    EXPECT_OK(context,
+              kd2m_net_create(&evaluation, context, graph, batch, KD2M_NET_INFERENCE, false));
+    EXPECT_OK(context, kd2m_net_load(training, golden));
+
+    double loss;
+    float gradient[64];
+    EXPECT_OK(context, kd2m_net_forward(training, input->values));
+    expect_logits(training, graph, find(golden, "training.", "logits"));
+    EXPECT_OK(context, kd2m_net_cross_entropy(training, labels->values, batch, &loss, gradient));
+    EXPECT_CLOSE(*(double *)find(golden, "training.", "loss")->values, loss, 0, 1e-6);
+    kd2m_net_gradient_clear(training);
+    EXPECT_OK(context, kd2m_net_gradient_add(training, graph->logits, gradient, 1));
+    EXPECT_OK(context, kd2m_net_backward(training));
+    expect_step(context, training, golden);
+
+    EXPECT_OK(context, kd2m_net_copy(evaluation, training));
+    EXPECT_OK(context, kd2m_net_forward(evaluation, input->values));
+    expect_logits(evaluation, graph, find(golden, "evaluation.", "logits"));
+    kd2m_net_free(training);
+    kd2m_net_free(evaluation);
+    kd2m_tensors_free(golden);
+}
+
+static void a_signal_net_agrees_with_pytorch(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(0);
+    kd2m_graph *graph = build_signal_net(context);
+    check(context, graph, "signal.safetensors");
+    kd2m_graph_free(graph);
+    kd2m_context_free(context);
+}
+
+static void an_image_net_agrees_with_pytorch(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(0);
+    kd2m_graph *graph = build_image_net(context);
+    check(context, graph, "image.safetensors");
+    kd2m_graph_free(graph);
+    kd2m_context_free(context);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signal_net_agrees_with_pytorch),
+        cmocka_unit_test(an_image_net_agrees_with_pytorch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

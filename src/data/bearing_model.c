@@ -117,16 +117,25 @@ static double strength_under(const kd2m_bearing_condition *condition) {
            pow(condition->speed / nominal, strength_exponent);
 }
 
+/* Seconds that a ball takes to cross a spall of `width` mm. */
+static double crossing_time(double width, double revolutions) {
+    return width / (PI * pitch_diameter * kd2m_bearing_kinematics().cage * revolutions);
+}
+
 double kd2m_bearing_noise_power(const kd2m_bearing_condition *condition) {
-    /* a strike a rings with energy a^2 / (4 decay), 1 + entry^2 of them per ball pass */
-    double passes = kd2m_bearing_kinematics().outer * speeds[KD2M_BEARING_NOMINAL_LOAD] / 60.0;
+    /* a strike rings with energy gain^2 / (4 decay); entry and exit, `apart` seconds, overlap */
+    double revolutions = speeds[KD2M_BEARING_NOMINAL_LOAD] / 60.0;
+    double apart = crossing_time(severities[0].width, revolutions);
     double energy = 0.0;
     for (int r = 0; r < RESONANCES; r++) {
-        double decay = resonances[r].damping * 2.0 * PI * resonances[r].frequency;
-        energy += resonances[r].gain * resonances[r].gain / (4.0 * decay);
+        double pulsation = 2.0 * PI * resonances[r].frequency;
+        double decay = resonances[r].damping * pulsation;
+        double overlap = exp(-decay * apart) * cos(pulsation * apart);
+        energy += resonances[r].gain * resonances[r].gain / (4.0 * decay) *
+                  (1.0 + entry_share * entry_share + 2.0 * entry_share * overlap);
     }
-    double fault = severities[0].strength * severities[0].strength *
-                   (1.0 + entry_share * entry_share) * passes * energy;
+    double fault = severities[0].strength * severities[0].strength * energy *
+                   kd2m_bearing_kinematics().outer * revolutions;
     return fault * pow(10.0, -condition->snr / 10.0);
 }
 
@@ -220,7 +229,7 @@ static defect draw_defect(kd2m_bearing_class kind, const machine *m, double star
                  kind == KD2M_BEARING_BALL_LARGE;
     double order = 0.0;
     defect d = {.strength = m->strength * severities[large].strength, .paths = {1.0, 1.0}};
-    d.crossing = severities[large].width / (PI * pitch_diameter * orders.cage * m->revolutions);
+    d.crossing = crossing_time(severities[large].width, m->revolutions);
     if (kind == KD2M_BEARING_INNER_SMALL || kind == KD2M_BEARING_INNER_LARGE) {
         order = orders.inner;
         d.rotation = m->revolutions;

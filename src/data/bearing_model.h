@@ -39,7 +39,8 @@ kd2m_bearing_orders kd2m_bearing_kinematics(void);
 /* Speed that the motor runs at under a load, in revolutions per minute. */
 double kd2m_bearing_nominal_speed(int load);
 
-/* Power of the noise under a condition, in g^2. */
+/* Power of the noise under a condition, in g^2: that of a small outer-race fault on a machine at
+ * the middle of its variations, at nominal load and speed, `snr` dB lower. */
 double kd2m_bearing_noise_power(const kd2m_bearing_condition *condition);
 
 /* Writes a window of `length` samples in g. The random numbers are those of (seed, window), window

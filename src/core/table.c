@@ -115,7 +115,7 @@ static kd2m_status find_cell(kd2m_table *table, const char *key, kd2m_column_typ
 }
 
 kd2m_status kd2m_table_set_text(kd2m_table *table, const char *key, const char *value) {
-    cell *found;
+    cell *found = NULL;
     char *copy;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(find_cell(table, key, KD2M_COLUMN_TEXT, &found));
@@ -128,7 +128,7 @@ cleanup:
 }
 
 kd2m_status kd2m_table_set_integer(kd2m_table *table, const char *key, int64_t value) {
-    cell *found;
+    cell *found = NULL;
     kd2m_status status = find_cell(table, key, KD2M_COLUMN_INTEGER, &found);
     if (status == KD2M_OK) {
         found->filled = 1;
@@ -138,7 +138,7 @@ kd2m_status kd2m_table_set_integer(kd2m_table *table, const char *key, int64_t v
 }
 
 kd2m_status kd2m_table_set_real(kd2m_table *table, const char *key, double value) {
-    cell *found;
+    cell *found = NULL;
     kd2m_status status = find_cell(table, key, KD2M_COLUMN_REAL, &found);
     if (status == KD2M_OK) {
         found->filled = isfinite(value);
@@ -148,7 +148,7 @@ kd2m_status kd2m_table_set_real(kd2m_table *table, const char *key, double value
 }
 
 kd2m_status kd2m_table_set_mean_sd(kd2m_table *table, const char *key, double mean, double sd) {
-    cell *found;
+    cell *found = NULL;
     kd2m_status status = find_cell(table, key, KD2M_COLUMN_MEAN_SD, &found);
     if (status == KD2M_OK) {
         found->filled = isfinite(mean);

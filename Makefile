@@ -1,0 +1,19 @@
+# make demo: the main job; make check: all tests. Both install what is missing (Debian) and build.
+PACKAGES = build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev \
+           liblapacke-dev zlib1g-dev libjansson-dev libcmocka-dev
+
+.PHONY: demo check build packages
+
+demo: build
+	build/release/bin/kd2m demo --force --out runs/demo
+
+check: build
+	ctest --test-dir build/release --output-on-failure
+
+build: packages
+	cmake --preset release
+	cmake --build build/release
+
+packages:
+	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); }

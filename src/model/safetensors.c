@@ -114,7 +114,29 @@ cleanup:
     return status;
 }
 
-/* Declares all tensors of the header; *out = where each one's bytes lie. */
+static int compare_spans(const void *left, const void *right) {
+    const span *a = left, *b = right;
+    if (a->begin != b->begin)
+        return a->begin < b->begin ? -1 : 1;
+    return a->end < b->end ? -1 : a->end > b->end; /* an empty one before what begins there */
+}
+
+/* Puts the spans in the order of the data, which they must cover without holes. */
+static kd2m_status order_spans(const kd2m_tensors *tensors, span *spans) {
+    size_t position = 0;
+    qsort(spans, tensors->count, sizeof *spans, compare_spans);
+    for (size_t i = 0; i < tensors->count; i++) {
+        if (spans[i].begin != position)
+            return kd2m_fail(tensors->context, KD2M_ERROR_INPUT,
+                             "tensor '%.80s' begins at byte %zu of the data, which must be %zu: "
+                             "tensors may not overlap or leave holes",
+                             tensors->items[spans[i].tensor].name, spans[i].begin, position);
+        position = spans[i].end;
+    }
+    return KD2M_OK;
+}
+
+/* Declares all tensors of the header; *out = where their bytes lie, in the order of the data. */
 static kd2m_status read_entries(kd2m_tensors *tensors, span **out, json_t *header) {
     kd2m_status status = KD2M_OK;
     span *spans = NULL;
@@ -133,6 +155,7 @@ static kd2m_status read_entries(kd2m_tensors *tensors, span **out, json_t *heade
         else
             KD2M_TRY(read_entry(tensors, &spans[tensors->count], name, entry));
     }
+    KD2M_TRY(order_spans(tensors, spans));
     *out = spans;
     spans = NULL;
 cleanup:
@@ -140,29 +163,12 @@ cleanup:
     return status;
 }
 
-static int compare_spans(const void *left, const void *right) {
-    const span *a = left, *b = right;
-    if (a->begin != b->begin)
-        return a->begin < b->begin ? -1 : 1;
-    return a->end < b->end ? -1 : a->end > b->end; /* an empty one before what begins there */
-}
-
-static kd2m_status read_values(kd2m_tensors *tensors, kd2m_source *source, span *spans) {
+static kd2m_status read_values(kd2m_tensors *tensors, kd2m_source *source, const span *spans) {
     kd2m_status status = KD2M_OK;
-    size_t position = 0;
-    qsort(spans, tensors->count, sizeof *spans, compare_spans);
     for (size_t i = 0; i < tensors->count; i++) {
         kd2m_tensor *tensor = &tensors->items[spans[i].tensor];
-        if (spans[i].begin != position) {
-            status = kd2m_fail(tensors->context, KD2M_ERROR_INPUT,
-                               "tensor '%.80s' begins at byte %zu of the data, which must be %zu: "
-                               "tensors may not overlap or leave holes",
-                               tensor->name, spans[i].begin, position);
-            goto cleanup;
-        }
-        KD2M_TRY(
-            kd2m_source_read_block(source, &tensor->values, spans[i].end - position, tensor->name));
-        position = spans[i].end;
+        KD2M_TRY(kd2m_source_read_block(source, &tensor->values, spans[i].end - spans[i].begin,
+                                        tensor->name));
     }
     KD2M_TRY(kd2m_source_expect_end(source, "the last tensor"));
 cleanup:

@@ -5,9 +5,11 @@
 #include "pair.h"
 
 #ifdef COUNT_ALIGNED
-/* oneDNN's buffers come from posix_memalign, whatever allocator a context has: this one counts. */
+/* oneDNN's buffers come from posix_memalign, whatever allocator a context has: this one counts.
+ * (What it takes from malloc in a step is a list of arguments per primitive, some 100 bytes.) */
 static size_t aligned_count;
-int posix_memalign(void **out, size_t alignment, size_t size) {
+__attribute__((visibility("default"))) int posix_memalign(void **out, size_t alignment,
+                                                          size_t size) {
     aligned_count++;
     *out = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     return *out ? 0 : ENOMEM;

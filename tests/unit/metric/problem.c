@@ -24,7 +24,7 @@ static void fill_side(problem_side *side, kd2m_rng *rng, size_t rows, size_t dim
     }
 }
 
-void problem_fill(problem *problem, uint64_t seed, size_t n, size_t m, size_t dim) {
+void problem_fill(metric_problem *problem, uint64_t seed, size_t n, size_t m, size_t dim) {
     kd2m_rng rng;
     kd2m_rng_init(&rng, seed, KD2M_STREAM_TEST, 0);
     fill_side(&problem->x, &rng, n, dim, 0, 1, 2);
@@ -58,7 +58,8 @@ void problem_close(problem_metric *opened) {
     kd2m_metric_free(opened->metric);
 }
 
-bool problem_adapt(problem *out, const problem *problem, const problem_metric *opened) {
+bool problem_adapt(metric_problem *out, const metric_problem *problem,
+                   const problem_metric *opened) {
     bool weighted = problem->x.weighted || problem->y.weighted;
     *out = *problem;
     if (weighted && !(opened->info.traits & KD2M_METRIC_WEIGHTS))
@@ -82,7 +83,7 @@ void problem_for_each(kd2m_context *context,
         }
 }
 
-kd2m_status problem_evaluate(const problem_metric *opened, const problem *problem,
+kd2m_status problem_evaluate(const problem_metric *opened, const metric_problem *problem,
                              kd2m_metric_result *result, float *gradient) {
     kd2m_sample x = problem_sample(&problem->x, opened->info.traits);
     kd2m_sample y = problem_sample(&problem->y, opened->info.traits);
@@ -94,7 +95,7 @@ kd2m_status problem_evaluate(const problem_metric *opened, const problem *proble
     return kd2m_metric_evaluate(opened->metric, &x, &y, result, gradient ? &wanted : NULL);
 }
 
-kd2m_metric_result problem_result(const problem_metric *opened, const problem *problem,
+kd2m_metric_result problem_result(const problem_metric *opened, const metric_problem *problem,
                                   float *gradient) {
     kd2m_sample x = problem_sample(&problem->x, opened->info.traits);
     kd2m_sample y = problem_sample(&problem->y, opened->info.traits);

@@ -18,13 +18,13 @@ typedef struct problem_side {
     int32_t labels[PROBLEM_ROWS];
 } problem_side;
 
-typedef struct problem {
+typedef struct metric_problem {
     problem_side x, y;
-} problem;
+} metric_problem;
 
 /* Normal values, those of Y moved and stretched a little; labels 0 1 0 1 .. in X, 0 1 2 0 1 2 .. in
  * Y; the stride is larger than dim. */
-void problem_fill(problem *problem, uint64_t seed, size_t n, size_t m, size_t dim);
+void problem_fill(metric_problem *problem, uint64_t seed, size_t n, size_t m, size_t dim);
 
 /* The sides as the library takes them. */
 kd2m_sample problem_sample(const problem_side *side, unsigned traits);
@@ -41,7 +41,8 @@ void problem_close(problem_metric *opened);
 
 /* *out = the problem as the metric can take it: to a paired metric, row i of Y has the label of row
  * i of X. False where it can't: rows that don't pair up, or weights that it does not know. */
-bool problem_adapt(problem *out, const problem *problem, const problem_metric *opened);
+bool problem_adapt(metric_problem *out, const metric_problem *problem,
+                   const problem_metric *opened);
 
 /* Runs body for every use of every metric. */
 void problem_for_each(kd2m_context *context,
@@ -49,11 +50,11 @@ void problem_for_each(kd2m_context *context,
                                    reference_use use));
 
 /* Evaluates; gradient (n x dim, contiguous) may be NULL. */
-kd2m_status problem_evaluate(const problem_metric *opened, const problem *problem,
+kd2m_status problem_evaluate(const problem_metric *opened, const metric_problem *problem,
                              kd2m_metric_result *result, float *gradient);
 
 /* evaluate with freshly prepared constants; fails the test unless that works. */
-kd2m_metric_result problem_result(const problem_metric *opened, const problem *problem,
+kd2m_metric_result problem_result(const problem_metric *opened, const metric_problem *problem,
                                   float *gradient);
 
 /* The side in double; values and weights to be freed. */

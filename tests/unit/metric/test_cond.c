@@ -2,10 +2,11 @@
 #include "problem.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static kd2m_context *context;
-static problem given;
+static metric_problem given;
 static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other[PROBLEM_ROWS * PROBLEM_STRIDE];
 
 static void set_labels(const int32_t *x, const int32_t *y) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static kd2m_context *context;
-static problem given;
+static metric_problem given;
 static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE];
 
 static void run(void (*body)(problem_metric *, const reference_metric *, reference_use)) {
@@ -13,7 +13,7 @@ static void run(void (*body)(problem_metric *, const reference_metric *, referen
     problem_for_each(context, body);
 }
 
-static void expect_input_error(const problem_metric *opened, const problem *problem,
+static void expect_input_error(const problem_metric *opened, const metric_problem *problem,
                                const char *message) {
     kd2m_metric_result result;
     EXPECT_STATUS(context, KD2M_ERROR_INPUT, problem_evaluate(opened, problem, &result, gradient));
@@ -25,7 +25,7 @@ static void check_bad_values(problem_metric *opened, const reference_metric *met
                              reference_use use) {
     (void)metric;
     (void)use;
-    problem problem;
+    metric_problem problem;
     problem_adapt(&problem, &given, opened);
     problem.y.values[2 * problem.y.stride + 1] = NAN;
     problem.y.values[4 * problem.y.stride + 3] = -INFINITY;
@@ -42,7 +42,7 @@ static void check_bad_shapes(problem_metric *opened, const reference_metric *met
                              reference_use use) {
     (void)metric;
     (void)use;
-    problem problem;
+    metric_problem problem;
     problem_adapt(&problem, &given, opened);
     problem.y.dim = 3;
     expect_input_error(opened, &problem, "one width");
@@ -75,7 +75,7 @@ static void check_bad_weights(problem_metric *opened, const reference_metric *me
     } bad[] = {{-1, "weight -1 of row 2"}, {NAN, "of row 2"}, {INFINITY, "of row 2"}};
     if (!(opened->info.traits & KD2M_METRIC_WEIGHTS))
         return;
-    problem problem = given;
+    metric_problem problem = given;
     problem.x.weighted = true;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         problem.x.weights[2] = bad[i].weight;
@@ -90,7 +90,7 @@ static void check_bad_labels(problem_metric *opened, const reference_metric *met
     (void)metric;
     if (use == USE_ALONE)
         return;
-    problem problem;
+    metric_problem problem;
     kd2m_metric_result result;
     problem_adapt(&problem, &given, opened);
     kd2m_sample x = problem_sample(&problem.x, opened->info.traits);
@@ -112,7 +112,7 @@ static void check_bad_labels(problem_metric *opened, const reference_metric *met
     EXPECT_MESSAGE(context, "9 groups");
 }
 
-static void expect_finite(const problem_metric *opened, const problem *problem) {
+static void expect_finite(const problem_metric *opened, const metric_problem *problem) {
     kd2m_metric_result result = problem_result(opened, problem, gradient);
     assert_true(result.value >= -1e-12);
     for (size_t k = 0; k < problem->x.rows * problem->x.dim; k++)
@@ -129,7 +129,7 @@ static void check_dead_features(problem_metric *opened, const reference_metric *
                                 reference_use use) {
     (void)metric;
     (void)use;
-    problem problem;
+    metric_problem problem;
     problem_adapt(&problem, &given, opened);
     set_feature(&problem.x, 1, 0.1F);
     expect_finite(opened, &problem);
@@ -143,7 +143,7 @@ static void check_dead_features(problem_metric *opened, const reference_metric *
 /* All rows of both sides alike: every distance is 0, but a divergence of points is infinite. */
 static void check_one_point(problem_metric *opened, const reference_metric *metric,
                             reference_use use) {
-    problem problem;
+    metric_problem problem;
     problem_adapt(&problem, &given, opened);
     for (size_t k = 0; k < problem.x.dim; k++) {
         set_feature(&problem.x, k, 0.7F);
@@ -167,7 +167,7 @@ static void check_duplicates(problem_metric *opened, const reference_metric *met
                              reference_use use) {
     (void)metric;
     (void)use;
-    problem problem;
+    metric_problem problem;
     problem_adapt(&problem, &given, opened);
     for (size_t i = 2; i < problem.x.rows; i++) {
         memcpy(problem.x.values + i * problem.x.stride,
@@ -185,7 +185,7 @@ static void check_extremes(problem_metric *opened, const reference_metric *metri
     (void)use;
     static const float scales[] = {1e30F, 1e18F, 1e-18F, 1e-30F};
     for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
-        problem problem;
+        metric_problem problem;
         kd2m_metric_result result = {0};
         problem_adapt(&problem, &given, opened);
         for (size_t i = 0; i < problem.x.rows * problem.x.stride; i++) {
@@ -207,7 +207,7 @@ static void check_gradient_targets(problem_metric *opened, const reference_metri
     (void)use;
     enum { stride = 9, rows = 6, dim = 4 };
     float features[rows * stride], logits[rows * stride];
-    problem problem;
+    metric_problem problem;
     kd2m_metric_result result;
     problem_adapt(&problem, &given, opened);
     problem_result(opened, &problem, gradient);

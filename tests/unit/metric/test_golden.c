@@ -22,7 +22,7 @@ static void read_side(FILE *file, problem_side *side) {
         side->values[i] = (float)read_number(file);
 }
 
-static void check_metric(FILE *file, const problem *problem, double tolerance) {
+static void check_metric(FILE *file, const metric_problem *problem, double tolerance) {
     char spec[128], word[32];
     float gradient[PROBLEM_ROWS];
     double value = 0;
@@ -49,7 +49,7 @@ static void check_metric(FILE *file, const problem *problem, double tolerance) {
 }
 
 static void check_file(const char *name, size_t expected_metrics, double tolerance) {
-    static problem problem;
+    static metric_problem problem;
     char path[4096], word[32];
     problem_side *side = NULL;
     size_t metrics = 0;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static problem given;
+static metric_problem given;
 static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other[PROBLEM_ROWS * PROBLEM_STRIDE];
 
 /* Create, prepare, evaluate and describe, until the first failure. */
@@ -16,7 +16,7 @@ static kd2m_status live(kd2m_context *context, const char *spec) {
         return status;
     }
     problem_metric opened = {.context = context, .metric = metric};
-    problem problem;
+    metric_problem problem;
     kd2m_metric_result result;
     kd2m_metric_describe(metric, &opened.info);
     problem_adapt(&problem, &given, &opened);
@@ -59,7 +59,7 @@ static void test_failing_allocations(void **state) {
 static void expect_no_allocation(const char *spec) {
     kd2m_context *context = testing_failing_context(SIZE_MAX);
     problem_metric opened = problem_open(context, spec);
-    problem problem;
+    metric_problem problem;
     kd2m_metric_result result, again;
     problem_adapt(&problem, &given, &opened);
     problem_result(&opened, &problem, gradient);
@@ -96,7 +96,7 @@ static void test_a_step_allocates_nothing(void **state) {
 static void expect_recovery(const char *spec) {
     kd2m_context *context = testing_context(1);
     problem_metric opened = problem_open(context, spec);
-    static problem problem;
+    static metric_problem problem;
     kd2m_metric_result result;
     problem_adapt(&problem, &given, &opened);
     double value = problem_result(&opened, &problem, gradient).value;
@@ -118,7 +118,7 @@ static void test_errors_leave_no_trace(void **state) {
 static double value_with(int threads, const char *spec, float *into) {
     kd2m_context *context = testing_context(threads);
     problem_metric opened = problem_open(context, spec);
-    problem problem;
+    metric_problem problem;
     problem_adapt(&problem, &given, &opened);
     double value = problem_result(&opened, &problem, into).value;
     problem_close(&opened);

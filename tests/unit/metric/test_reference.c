@@ -9,7 +9,7 @@
 #include "rng.h"
 
 static kd2m_context *context;
-static problem given;
+static metric_problem given;
 
 static double central_difference(const reference_metric *metric, reference_use use,
                                  reference_side *x, const reference_side *y,
@@ -29,7 +29,7 @@ static double central_difference(const reference_metric *metric, reference_use u
 }
 
 /* What the values of x spread over, for a step that suits them. */
-static double spread(const problem *problem) {
+static double spread(const metric_problem *problem) {
     double low = INFINITY, high = -INFINITY;
     for (size_t i = 0; i < problem->x.rows; i++)
         for (size_t k = 0; k < problem->x.dim; k++) {
@@ -42,9 +42,9 @@ static double spread(const problem *problem) {
 
 /* Along each coordinate where there are few, else along random directions. */
 static void check_gradient(const reference_metric *metric, reference_use use,
-                           const problem *problem, reference_side *x, const reference_side *y,
-                           const reference_constants *constants, const float *gradient,
-                           double tolerance) {
+                           const metric_problem *problem, reference_side *x,
+                           const reference_side *y, const reference_constants *constants,
+                           const float *gradient, double tolerance) {
     size_t count = x->rows * x->dim;
     bool few = count <= 64;
     double *direction = calloc(count, sizeof *direction);
@@ -85,7 +85,7 @@ static void check_constants(const problem_metric *opened, const reference_metric
 static double tolerance;
 
 static void check(problem_metric *opened, const reference_metric *metric, reference_use use) {
-    problem problem;
+    metric_problem problem;
     if (!problem_adapt(&problem, &given, opened))
         return;
     reference_side x = problem_reference(&problem.x), y = problem_reference(&problem.y);

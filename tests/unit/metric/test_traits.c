@@ -10,7 +10,7 @@
 #include "rng.h"
 
 static kd2m_context *context;
-static problem given, changed;
+static metric_problem given, changed;
 static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other_gradient[PROBLEM_ROWS * PROBLEM_STRIDE];
 
 /* Rounding of float32 inputs after they were moved, turned or scaled. */
@@ -56,7 +56,7 @@ static void check_symmetry(problem_metric *opened, const reference_metric *metri
                            reference_use use) {
     (void)metric;
     (void)use;
-    static problem base;
+    static metric_problem base;
     base = given;
     problem_adapt(&given, &base, opened);
     changed.x = given.y;
@@ -85,7 +85,7 @@ static void scale_row(float *row, size_t dim) {
 
 static void check_change(problem_metric *opened, unsigned trait, void (*body)(float *, size_t),
                          double factor) {
-    static problem base;
+    static metric_problem base;
     base = given;
     problem_adapt(&given, &base, opened);
     changed = given;
@@ -132,7 +132,7 @@ static void check_permutation(problem_metric *opened, const reference_metric *me
                               reference_use use) {
     (void)metric;
     (void)use;
-    static problem base;
+    static metric_problem base;
     uint32_t order[2][PROBLEM_ROWS];
     bool paired = opened->info.traits & KD2M_METRIC_PAIRED;
     kd2m_rng rng;

@@ -146,7 +146,7 @@ static void minima_and_magnitudes_follow_their_definition(void **state) {
             double sum;
             float largest;
             kd2m_scan_magnitude(costs, 40, &sum, &largest);
-            assert_false(isfinite(sum));
+            assert_true(isnan(sum) || isinf(sum));
         }
 }
 

@@ -9,3 +9,5 @@ kd2m_test(nn_memory unit/nn/test_memory.c ${nn_pair})
 if(NOT KD2M_SANITIZE)
     target_compile_definitions(test_nn_memory PRIVATE COUNT_ALIGNED)
 endif()
+
+kd2m_test(nn_optimizer unit/nn/test_optimizer.c)

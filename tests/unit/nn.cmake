@@ -11,3 +11,5 @@ if(NOT KD2M_SANITIZE)
 endif()
 
 kd2m_test(nn_optimizer unit/nn/test_optimizer.c)
+kd2m_test(nn_zoo unit/nn/test_zoo.c)
+kd2m_test(nn_predictor unit/nn/test_predictor.c)

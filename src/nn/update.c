@@ -1,7 +1,8 @@
 /*
  * The optimisers' arithmetic: see update.h and optimizer.h. Bound by memory: SGD reads 3 and writes
  * 2 floats a weight, AdamW 4 and 3. Compiled without errno for sqrtf, which would forbid vectors.
- * No state: any thread, any arrays that don't overlap.
+ * The loops are static, since clang 14 can't call clones from another file. No state: any thread,
+ * any arrays that don't overlap.
  */
 #include "update.h"
 
@@ -9,8 +10,8 @@
 
 #include "simd.h"
 
-KD2M_CLONES void kd2m_update_sgd(const kd2m_sgd *step, size_t count, const float *gradient,
-                                 float *velocity, float *weights) {
+KD2M_CLONES static void update_sgd(const kd2m_sgd *step, size_t count, const float *gradient,
+                                   float *velocity, float *weights) {
     const kd2m_sgd s = *step;
     const float ahead = s.nesterov ? s.momentum : 1.0f; /* share of the new velocity taken */
     const float own = s.nesterov ? 1.0f : 0.0f;         /* share of the gradient itself */
@@ -23,6 +24,11 @@ KD2M_CLONES void kd2m_update_sgd(const kd2m_sgd *step, size_t count, const float
     }
 }
 
+void kd2m_update_sgd(const kd2m_sgd *step, size_t count, const float *gradient, float *velocity,
+                     float *weights) {
+    update_sgd(step, count, gradient, velocity, weights);
+}
+
 void kd2m_reference_update_sgd(const kd2m_sgd *step, size_t count, const float *gradient,
                                float *velocity, float *weights) {
     for (size_t i = 0; i < count; i++) {
@@ -33,8 +39,8 @@ void kd2m_reference_update_sgd(const kd2m_sgd *step, size_t count, const float *
     }
 }
 
-KD2M_CLONES void kd2m_update_adamw(const kd2m_adamw *step, size_t count, const float *gradient,
-                                   float *first, float *second, float *weights) {
+KD2M_CLONES static void update_adamw(const kd2m_adamw *step, size_t count, const float *gradient,
+                                     float *first, float *second, float *weights) {
     const kd2m_adamw s = *step;
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
@@ -45,6 +51,11 @@ KD2M_CLONES void kd2m_update_adamw(const kd2m_adamw *step, size_t count, const f
         second[i] = v;
         weights[i] = s.keep * weights[i] - s.step * m / (sqrtf(v) / s.root + s.epsilon);
     }
+}
+
+void kd2m_update_adamw(const kd2m_adamw *step, size_t count, const float *gradient, float *first,
+                       float *second, float *weights) {
+    update_adamw(step, count, gradient, first, second, weights);
 }
 
 void kd2m_reference_update_adamw(const kd2m_adamw *step, size_t count, const float *gradient,
@@ -58,12 +69,16 @@ void kd2m_reference_update_adamw(const kd2m_adamw *step, size_t count, const flo
     }
 }
 
-KD2M_CLONES double kd2m_sum_squares(size_t count, const float *values) {
+KD2M_CLONES static double sum_squares(size_t count, const float *values) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < count; i++)
         sum += (double)values[i] * (double)values[i];
     return sum;
+}
+
+double kd2m_sum_squares(size_t count, const float *values) {
+    return sum_squares(count, values);
 }
 
 double kd2m_reference_sum_squares(size_t count, const float *values) {

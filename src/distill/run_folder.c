@@ -71,11 +71,11 @@ static kd2m_status remove_run(kd2m_run_folder *folder) {
 }
 
 /* An advisory lock on the folder itself: it vanishes with the process, however that ends. */
-static kd2m_status lock_folder(kd2m_run_folder *folder, const char *lock_path) {
-    folder->lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+static kd2m_status lock_folder(kd2m_run_folder *folder) {
+    folder->lock = open(folder->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (folder->lock < 0)
-        return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be written: %s", lock_path,
-                         strerror(errno));
+        return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be written: %s",
+                         folder->lock_file, strerror(errno));
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(folder->lock, F_SETLK, &whole) != 0)
         return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
@@ -93,6 +93,7 @@ static kd2m_status name_files(kd2m_run_folder *folder) {
     KD2M_TRY(kd2m_join_path(context, &folder->checkpoint_folder, folder->path, "checkpoint"));
     KD2M_TRY(kd2m_join_path(context, &folder->checkpoint, folder->checkpoint_folder,
                             "state.safetensors"));
+    KD2M_TRY(kd2m_join_path(context, &folder->lock_file, folder->checkpoint_folder, "lock"));
 cleanup:
     return status;
 }
@@ -101,7 +102,6 @@ kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, c
                                  kd2m_run_mode mode) {
     *out = NULL;
     kd2m_run_folder *folder = NULL;
-    char *lock_path = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(context, (void **)&folder, 1, sizeof *folder));
     folder->context = context;
@@ -112,9 +112,9 @@ kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, c
         KD2M_TRY(for_each_entry(folder, path, refuse_entry));
     else if (!kd2m_file_exists(folder->config))
         KD2M_TRY(for_each_entry(folder, path, refuse_foreign));
+    folder->made = !kd2m_file_exists(path);
     KD2M_TRY(kd2m_make_folder(context, folder->checkpoint_folder));
-    KD2M_TRY(kd2m_join_path(context, &lock_path, folder->checkpoint_folder, "lock"));
-    KD2M_TRY(lock_folder(folder, lock_path));
+    KD2M_TRY(lock_folder(folder));
     if (mode == KD2M_RUN_FORCE)
         KD2M_TRY(remove_run(folder));
     KD2M_TRY(for_each_entry(folder, path, remove_temporary));
@@ -122,7 +122,6 @@ kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, c
     *out = folder;
     folder = NULL;
 cleanup:
-    kd2m_free(context, lock_path);
     kd2m_run_folder_close(folder);
     return status;
 }
@@ -130,8 +129,16 @@ cleanup:
 void kd2m_run_folder_close(kd2m_run_folder *folder) {
     if (!folder)
         return;
-    if (folder->lock >= 0)
+    if (folder->lock >= 0) {
+        if (!kd2m_file_exists(folder->config)) {
+            unlink(folder->lock_file);
+            rmdir(folder->checkpoint_folder);
+            if (folder->made)
+                rmdir(folder->path);
+        }
         close(folder->lock);
+    }
+    kd2m_free(folder->context, folder->lock_file);
     kd2m_free(folder->context, folder->config);
     kd2m_free(folder->context, folder->log);
     kd2m_free(folder->context, folder->model);

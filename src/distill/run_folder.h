@@ -16,7 +16,9 @@ typedef struct kd2m_run_folder {
     char *path;
     char *config, *log, *model, *result; /* the files' paths */
     char *checkpoint_folder, *checkpoint;
-    int lock; /* descriptor that holds the folder for this process */
+    char *lock_file;
+    bool made; /* the folder was not there before */
+    int lock;  /* descriptor that holds the folder for this process */
 } kd2m_run_folder;
 
 /*
@@ -25,6 +27,7 @@ typedef struct kd2m_run_folder {
  */
 kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, const char *path,
                                  kd2m_run_mode mode);
+/* Lets go of the folder; one in which no run has begun (no config.json) is taken away again. */
 void kd2m_run_folder_close(kd2m_run_folder *folder);
 
 /* Appends one line to the log and tells the log's length after it. */

@@ -1,1 +1,12 @@
 # Tests of the whole: the command, the installed library.
+function(kd2m_script_test name)
+    add_test(NAME e2e_${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${name}.sh
+             $<TARGET_FILE:kd2m_command> ${ARGN})
+    set_tests_properties(e2e_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+endfunction()
+
+if(KD2M_NN)
+    kd2m_script_test(resume)
+    kd2m_script_test(bad_input)
+    kd2m_script_test(mnist ${KD2M_TEST_DATA}/mnist)
+endif()

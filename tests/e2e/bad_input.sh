@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Bad input: one clear sentence on stderr, exit code 1 (input) or 2 (usage), nothing half-written,
+# no hang.   bad_input.sh KD2M
+set -u
+kd2m=$1
+folder=$(mktemp -d)
+trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+failures=0
+
+# expect CODE PATTERN COMMAND...: the command fails with CODE, and stderr matches PATTERN.
+expect() {
+    local code=$1 pattern=$2 found
+    shift 2
+    timeout 60 "$@" >out.txt 2>err.txt
+    found=$?
+    if [ $found -ne "$code" ] || ! grep -qE -- "$pattern" err.txt || [ -s out.txt ]; then
+        echo "FAILED: $*"
+        echo "  exit code $found, expected $code; stderr should match '$pattern':"
+        sed 's/^/  /' err.txt | head -5
+        failures=$((failures + 1))
+    fi
+}
+
+npy() { # npy FILE DESCR SHAPE: a header of format 1.0; data comes on stdin
+    local header="{'descr': '$2', 'fortran_order': False, 'shape': $3, }"
+    local length=$(((${#header} + 11 + 63) / 64 * 64 - 10))
+    printf '\x93NUMPY\x01\x00' >"$1"
+    printf "\\x$(printf %02x $((length % 256)))\\x$(printf %02x $((length / 256)))" >>"$1"
+    printf "%-$((length - 1))s\n" "$header" >>"$1"
+    cat >>"$1"
+}
+zeros() { head -c "$1" /dev/zero; }
+
+zeros 96 | npy a.npy '<f4' '(6, 4)'
+zeros 80 | npy b.npy '<f4' '(5, 4)'
+zeros 72 | npy narrow.npy '<f4' '(6, 3)'
+{ zeros 40; printf '\x00\x00\xc0\x7f'; zeros 52; } | npy nan.npy '<f4' '(6, 4)'
+zeros 5 | npy labels5.npy '|u1' '(5,)'
+zeros 6 | npy labels.npy '|u1' '(6,)'
+{ zeros 5; printf '\x07'; } | npy labels7.npy '|u1' '(6,)'
+zeros 50 | npy short.npy '<f4' '(6, 4)'
+zeros 100 | npy long.npy '<f4' '(6, 4)'
+zeros 16 | npy huge.npy '<f4' '(4611686018427387904, 4)'
+zeros 16 | npy large.npy '<f4' '(1000000000, 4)'
+zeros 16 | npy object.npy '|O' '(2, 2)'
+echo 'not an array' >text.npy
+zeros 96 | npy whole.npy '<f4' '(6, 4)'
+gzip -c whole.npy | head -c 60 >cut.npy
+
+# arrays and metrics
+expect 2 "no .*'w3'|did you mean" "$kd2m" distance a.npy b.npy --metric w3
+expect 2 "kernel" "$kd2m" distance a.npy b.npy --metric mmd:kernl=rbf
+expect 2 "position" "$kd2m" distance a.npy b.npy --metric 'cond(w2'
+expect 2 "nested" "$kd2m" distance a.npy b.npy --metric "$(printf 'cond(%.0s' {1..5000})w2"
+expect 2 "." "$kd2m" distance a.npy b.npy --metric ''
+expect 1 "[0-9]" "$kd2m" distance a.npy b.npy --metric mse
+expect 1 "dim|width|features|columns" "$kd2m" distance a.npy narrow.npy --metric w2
+expect 1 "NaN|not a number|finite" "$kd2m" distance nan.npy b.npy --metric w2
+expect 1 "label" "$kd2m" distance a.npy b.npy --metric 'cond(w2)'
+expect 1 "label" "$kd2m" distance a.npy b.npy --metric 'cond(w2)' --labels-a labels5.npy --labels-b labels5.npy
+for file in short long huge large object text cut missing; do
+    expect 1 "$file.npy" "$kd2m" distance $file.npy b.npy --metric w2
+done
+expect 1 "can't be written" "$kd2m" distance a.npy b.npy --metric w2 --grad-out nowhere/g.npy
+expect 2 "npy" "$kd2m" distance a.npy --metric w2
+expect 2 "repeat" "$kd2m" distance a.npy b.npy --metric w2 --repeat -3
+expect 2 "no command" "$kd2m" distnace a.npy b.npy
+expect 2 "option" "$kd2m" train --no-such-option
+
+# training
+small=bearing:train=10,test=4
+expect 2 "epochs" "$kd2m" train --data $small --model cnn1d --epochs -1 --out run
+expect 2 "batch" "$kd2m" train --data $small --model cnn1d --batch-size 5000 --out run
+expect 2 "bearing" "$kd2m" train --data baering --model cnn1d --out run
+expect 2 "load" "$kd2m" train --data bearing:laod=3 --model cnn1d --out run
+expect 2 "cnn1d" "$kd2m" train --data $small --model cnn1 --out run
+expect 2 "1024|values" "$kd2m" train --data $small --model mlp:784-10 --out run
+expect 2 "teacher" "$kd2m" distill --data $small --model cnn1d --out run
+expect 1 "nowhere" "$kd2m" distill --data $small --model cnn1d --teacher nowhere --batch-size 16 --out run
+expect 2 "data" "$kd2m" train --model cnn1d --out run
+expect 1 "can't|not" "$kd2m" train --data idx:nowhere --model mlp:784-10 --out run
+expect 1 "label" "$kd2m" train --data 'npy:train=a.npy;labels7.npy,classes=3' --model mlp:4-3 --batch-size 2 --out run
+expect 1 "NaN|finite|not a number" "$kd2m" train --data 'npy:train=nan.npy;labels.npy' --model mlp:4-1 --batch-size 2 --out run
+expect 1 "labels5|rows|labels" "$kd2m" train --data 'npy:train=a.npy;labels5.npy' --model mlp:4-1 --batch-size 2 --out run
+expect 1 "made|written|not" "$kd2m" train --data $small --model cnn1d --out /proc/nowhere/run
+[ ! -e run/model.safetensors ] || { echo "FAILED: a refused run left a model"; failures=$((failures + 1)); }
+
+# runs and models
+rm -rf run teacher
+"$kd2m" train -q --data $small --model cnn1d:width=0.25 --epochs 1 --batch-size 16 --out teacher >/dev/null || exit 1
+"$kd2m" train -q --data "$small,length=512" --model mlp:512-8-7 --epochs 1 --batch-size 16 --out other >/dev/null || exit 1
+expect 2 "not empty" "$kd2m" train --data $small --model cnn1d --out teacher
+expect 2 "epochs" "$kd2m" train --resume --data $small --model cnn1d:width=0.25 --epochs 9 --batch-size 16 --out teacher
+expect 1 "512" "$kd2m" eval other --data $small
+expect 1 "512" "$kd2m" distill --data $small --model cnn1d --teacher other --batch-size 16 --out run
+expect 1 "does not start|tensor" "$kd2m" train --data $small --model cnn1d --initial teacher --batch-size 16 --out run2
+expect 2 "lyer|feature" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + w2@featurs' --batch-size 16 --out run3
+expect 2 "position" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + + w2' --batch-size 16 --out run4
+head -c 1000 teacher/model.safetensors >cut.safetensors
+expect 1 "cut.safetensors" "$kd2m" model show cut.safetensors
+expect 1 "text.npy" "$kd2m" model show text.npy
+expect 1 "takes" "$kd2m" predict teacher a.npy
+mkdir foreign && echo hello >foreign/file
+expect 2 "not a run" "$kd2m" train --data $small --model cnn1d --force --out foreign
+[ -s foreign/file ] || { echo "FAILED: --force removed a stranger's file"; failures=$((failures + 1)); }
+leftover=$(find . -name '*.tmp-*')
+[ -z "$leftover" ] || { echo "FAILED: left behind $leftover"; failures=$((failures + 1)); }
+
+echo "$failures failed"
+[ $failures -eq 0 ]

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# A run that is killed again and again, at random times and in the midst of checkpoint writes, and
+# resumed each time, must end with the very model file of an undisturbed run.
+#   resume.sh KD2M [KILLS_OF_EACH_KIND [OPTIMIZER]]
+set -eu
+kd2m=$1
+kills=${2:-6}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+data=bearing:train=40,test=10
+
+"$kd2m" train -q --data $data --model cnn1d:width=0.5 --epochs 2 --batch-size 32 \
+    --out "$folder/teacher" >/dev/null
+# To be called in a subshell: the process becomes the run, so that a signal meets it.
+distil() {
+    exec "$kd2m" distill -q --data $data --model cnn1d:width=0.25 --teacher "$folder/teacher" \
+        --loss 'ce + 1*cond(w2)@features + 0.5*kd:T=4' --epochs 150 --batch-size 32 \
+        --optimizer "$optimizer" "$@" >/dev/null
+}
+
+# Waits until a checkpoint is being written (its temporary file is there) or the run has ended.
+await_write() {
+    while kill -0 "$1" 2>/dev/null; do
+        compgen -G "$2/checkpoint/*.tmp-*" >/dev/null && return
+    done
+    return 0
+}
+
+for optimizer in ${3:-sgd adamw}; do
+    (distil --out "$folder/whole")
+    done_kills=0
+    torn=0
+    for ((i = 0; i < 2 * kills; i++)); do
+        distil --resume --out "$folder/torn" &
+        pid=$!
+        if ((i % 2)); then
+            sleep 0.$((RANDOM % 4 + 1))
+        else
+            sleep 0.2
+            await_write $pid "$folder/torn"
+        fi
+        kill -9 $pid 2>/dev/null && done_kills=$((done_kills + 1))
+        wait $pid 2>/dev/null || true
+        compgen -G "$folder/torn/checkpoint/*.tmp-*" >/dev/null && torn=$((torn + 1))
+    done
+    (distil --resume --out "$folder/torn")
+    cmp "$folder/whole/model.safetensors" "$folder/torn/model.safetensors"
+    # the log's lines are the same but for the seconds
+    strip='s/,"seconds":[^}]*}$/}/'
+    cmp <(sed "$strip" "$folder/whole/log.jsonl") <(sed "$strip" "$folder/torn/log.jsonl")
+    leftover=$(find "$folder/torn" -name '*.tmp-*')
+    [ -z "$leftover" ] || { echo "left behind: $leftover"; exit 1; }
+    echo "$optimizer: $done_kills kills, $torn of them within a checkpoint's write: same model"
+    [ $done_kills -ge $((2 * kills - 2)) ] || { echo "only $done_kills kills hit a living run"; exit 1; }
+    rm -rf "$folder/whole" "$folder/torn"
+done

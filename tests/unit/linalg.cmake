@@ -1,3 +1,4 @@
 # Tests of src/linalg.
 kd2m_test(linalg_gemm unit/linalg/test_gemm.c)
 kd2m_test(linalg_rows unit/linalg/test_rows.c)
+kd2m_test(linalg_exponential unit/linalg/test_exponential.c)

@@ -185,8 +185,9 @@ cleanup:
     return status;
 }
 
-kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
-                            size_t batch, kd2m_net_kind kind, bool input_gradient) {
+/* The net up to where it needs memory for its values: shapes and parameters are known. */
+static kd2m_status plan(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
+                        size_t batch, kd2m_net_kind kind, bool input_gradient) {
     kd2m_status status;
     kd2m_net *net = NULL;
     *out = NULL;
@@ -203,6 +204,19 @@ kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_gr
     KD2M_TRY(
         kd2m_alloc(context, (void **)&net->operations, graph->node_count, sizeof *net->operations));
     KD2M_TRY(infer_all(net, input_gradient));
+    *out = net;
+    net = NULL;
+cleanup:
+    kd2m_net_free(net);
+    return status;
+}
+
+kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
+                            size_t batch, kd2m_net_kind kind, bool input_gradient) {
+    kd2m_status status;
+    kd2m_net *net = NULL;
+    *out = NULL;
+    KD2M_TRY(plan(&net, context, graph, batch, kind, input_gradient));
     KD2M_TRY(create_all(net));
     KD2M_TRY(list_parameters(net));
     KD2M_TRY(make_staging(net));
@@ -210,6 +224,34 @@ kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_gr
     KD2M_TRY(kd2m_engine_seal(&net->engine));
     *out = net;
     net = NULL;
+cleanup:
+    kd2m_net_free(net);
+    return status;
+}
+
+kd2m_status kd2m_net_check(kd2m_context *context, const kd2m_graph *graph,
+                           const kd2m_tensors *tensors) {
+    kd2m_status status;
+    kd2m_net *net = NULL;
+    kd2m_tensor *tensor;
+    size_t values = 0;
+    KD2M_TRY(plan(&net, context, graph, 1, KD2M_NET_INFERENCE, false));
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const kd2m_operation *operation = &net->operations[i];
+        size_t width = kd2m_net_width(net, i);
+        if (width > KD2M_NET_VALUES - values) {
+            status = kd2m_fail(context, KD2M_ERROR_INPUT,
+                               "its layers up to '%s' hold more than %d values a sample",
+                               operation->node->name, KD2M_NET_VALUES);
+            goto cleanup;
+        }
+        values += width;
+        for (size_t k = 0; k < operation->weight_count; k++) {
+            const kd2m_parameter *parameter = &operation->weights[k].parameter;
+            KD2M_TRY(kd2m_tensors_expect(tensors, &tensor, parameter->name, KD2M_TENSOR_F32,
+                                         parameter->dims, parameter->shape));
+        }
+    }
 cleanup:
     kd2m_net_free(net);
     return status;

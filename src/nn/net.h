@@ -24,6 +24,9 @@ typedef struct kd2m_parameter {
     bool decay;   /* weight decay applies (not on batch norm and bias) */
 } kd2m_parameter;
 
+/* Most values that all layers together may hold for one sample of a model that was read. */
+#define KD2M_NET_VALUES 268435456
+
 typedef enum kd2m_net_kind {
     KD2M_NET_INFERENCE, /* forward only; batch norm uses running statistics */
     KD2M_NET_TRAINING   /* forward with batch statistics, which update the running ones; backward */
@@ -39,6 +42,14 @@ typedef enum kd2m_net_kind {
 kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
                             size_t batch, kd2m_net_kind kind, bool input_gradient);
 void kd2m_net_free(kd2m_net *net);
+
+/*
+ * Whether `tensors` hold every parameter of `graph` in its exact shape, found out before any memory
+ * is set aside: to be asked of a file before its net is created, so that a graph that lies about
+ * its sizes can't take more memory than the file has. Errors: KD2M_ERROR_INPUT, KD2M_ERROR_MEMORY.
+ */
+kd2m_status kd2m_net_check(kd2m_context *context, const kd2m_graph *graph,
+                           const kd2m_tensors *tensors);
 
 size_t kd2m_net_batch(const kd2m_net *net);
 

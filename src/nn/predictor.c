@@ -75,12 +75,14 @@ static void describe_input(kd2m_model_info *info, const kd2m_graph *graph) {
     info->classes = graph->classes;
 }
 
-/* Makes the first net, which shows whether graph and tensors fit, and describes it. */
+/* Makes the first net of a graph that fits its tensors, and describes it. */
 static kd2m_status prepare(kd2m_model *model, const char *path) {
     const kd2m_graph *graph = model->file->graph;
     runner *first = NULL;
     describe_input(&model->info, graph);
-    kd2m_status status = get_runner(model, 0, &first);
+    kd2m_status status = kd2m_net_check(model->context, graph, model->file->tensors);
+    if (status == KD2M_OK)
+        status = get_runner(model, 0, &first);
     if (status != KD2M_OK)
         return kd2m_fail_within(model->context, status, "%s", path);
     size_t logits = kd2m_net_width(first->net, graph->logits);

@@ -18,7 +18,8 @@
 #define CLASSES 5
 #define MOST_ROWS 600
 
-static const char spec[] = "cnn1d:width=0.1";
+static const char cnn[] = "cnn1d:width=0.1";
+static const char mlp[] = "mlp:160-7-5";
 
 /* A net with weights by seed, its graph and normalisation, written to `path`. */
 typedef struct original {
@@ -27,7 +28,7 @@ typedef struct original {
     float mean[CHANNELS], scale[CHANNELS];
 } original;
 
-static original make(kd2m_context *context, const char *path) {
+static original make(kd2m_context *context, const char *path, const char *spec) {
     original made = {.mean = {1.5f, -20}, .scale = {2, 0.1f}};
     kd2m_tensors *tensors = NULL;
     kd2m_normalisation normalisation = {CHANNELS, made.mean, made.scale};
@@ -77,7 +78,7 @@ static void predicts_as_the_net_does(void **state) {
     kd2m_model_info info;
     char path[128];
     snprintf(path, sizeof path, "%s/model.safetensors", testing_folder());
-    original made = make(context, path);
+    original made = make(context, path, cnn);
     EXPECT_OK(context, kd2m_model_open(&model, context, path));
     kd2m_model_describe(model, &info);
     float *values = random_rows(MOST_ROWS);
@@ -123,10 +124,10 @@ static void describes_itself(void **state) {
     char path[128];
     const char *folder = testing_folder();
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    original made = make(context, path);
+    original made = make(context, path, cnn);
     EXPECT_OK(context, kd2m_model_open(&model, context, folder));
     kd2m_model_describe(model, &info);
-    assert_string_equal(info.architecture, spec);
+    assert_string_equal(info.architecture, cnn);
     assert_int_equal(info.dims, 2);
     assert_int_equal(info.shape[0], CHANNELS);
     assert_int_equal(info.shape[1], LENGTH);
@@ -186,8 +187,18 @@ static void move_logits(kd2m_model_file *file) {
     file->graph->logits = file->graph->features;
 }
 
-static void widen(kd2m_model_file *file) {
+static void shorten(kd2m_model_file *file) {
     file->graph->shape[1] = 2;
+}
+
+/* Weights and activations of gigabytes, that the file does not have. */
+static void claim_weights(kd2m_model_file *file) {
+    file->graph->nodes[file->graph->logits].attributes[0].value = 2e8;
+    file->graph->classes = 200000000;
+}
+
+static void claim_activations(kd2m_model_file *file) {
+    file->graph->shape[1] = 1000000000;
 }
 
 static void tells_what_is_wrong_with_a_model(void **state) {
@@ -202,10 +213,12 @@ static void tells_what_is_wrong_with_a_model(void **state) {
         {swap_sides, "tensor 'classifier.weight' is 26 x 5 F32, it must be 5 x 26 F32"},
         {change_operator, "convolve"},
         {move_logits, "its logits have 26 values for 5 classes"},
-        {widen, "conv1"},
+        {shorten, "conv1"},
+        {claim_weights, "it must be 200000000 x 26 F32"},
+        {claim_activations, "more than 268435456 values a sample"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        original made = make(context, path);
+        original made = make(context, path, cnn);
         expect_refused(context, path, cases[i].change, cases[i].message);
         free_original(&made);
     }
@@ -228,7 +241,7 @@ static void can_be_interrupted(void **state) {
     kd2m_model *model = NULL;
     char path[128];
     snprintf(path, sizeof path, "%s/model.safetensors", testing_folder());
-    original made = make(context, path);
+    original made = make(context, path, cnn);
     float *values = random_rows(1);
     float logits[CLASSES];
     EXPECT_OK(context, kd2m_model_open(&model, context, path));
@@ -246,7 +259,7 @@ static void a_second_call_allocates_nothing(void **state) {
     char path[128];
     snprintf(path, sizeof path, "%s/model.safetensors", testing_folder());
     kd2m_context *plain = testing_context(1);
-    original made = make(plain, path);
+    original made = make(plain, path, cnn);
     float *values = random_rows(300);
     float *logits = malloc(300 * CLASSES * sizeof *logits);
     assert_non_null(logits);
@@ -273,7 +286,7 @@ static void survives_failing_memory(void **state) {
     char path[128];
     snprintf(path, sizeof path, "%s/model.safetensors", testing_folder());
     kd2m_context *plain = testing_context(1);
-    original made = make(plain, path);
+    original made = make(plain, path, mlp);
     float *values = random_rows(3);
     float logits[3 * CLASSES];
     kd2m_status status = KD2M_ERROR_MEMORY;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Writes tests/golden/npy: small .npy files by NumPy itself, which kd2m must read or refuse.
+"""Writes tests/golden/npy: small .npy files by NumPy itself, which kd2m must read or refuse; and
+tests/fuzz/corpus/npy, a few of them to begin fuzzing with.
 
     /usr/bin/python3 tools/golden_npy.py
 
@@ -7,10 +8,13 @@ Unless said otherwise element i of an array is 3 i - 4 (3 i for bytes).
 """
 import gzip
 import os
+import shutil
 
 import numpy as np
 
-folder = os.path.join(os.path.dirname(__file__), "..", "tests", "golden", "npy")
+tests = os.path.join(os.path.dirname(__file__), "..", "tests")
+folder = os.path.join(tests, "golden", "npy")
+corpus = os.path.join(tests, "fuzz", "corpus", "npy")
 
 
 def counted(shape, dtype):
@@ -24,6 +28,7 @@ def write(name, array, version=None):
 
 
 os.makedirs(folder, exist_ok=True)
+os.makedirs(corpus, exist_ok=True)
 for code in ["<f4", ">f4", "<f8", ">f8", "|u1", "<i4", ">i4", "<i8", ">i8"]:
     order = {"<": "little", ">": "big", "|": "single"}[code[0]]
     write(f"{code[1:]}-{order}", counted((2, 3), code))
@@ -49,3 +54,6 @@ write("refused-wide", np.array([[1, 2], [3, 2**31]], dtype="<i8"))
 with open(os.path.join(folder, "zipped.npy.gz"), "wb") as file:
     with open(os.path.join(folder, "f4-little.npy"), "rb") as plain:
         file.write(gzip.compress(plain.read(), mtime=0))
+for name in ["f8-big.npy", "i8-little.npy", "u1-single.npy", "version-3.npy", "dims-4.npy",
+             "refused-records.npy", "refused-nan.npy", "zipped.npy.gz"]:
+    shutil.copy(os.path.join(folder, name), corpus)

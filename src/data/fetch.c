@@ -4,13 +4,13 @@
  *
  *   value = stored * value_scale;  normalised = (value - mean_c) / sd_c,  sd over 1/n
  *
- * The measurement goes over the training split twice, in double: means of the differences to the
- * first sample (so that a constant channel is found to be constant exactly), then squares about the
+ * The measurement goes over the training split twice, in double: means, then squares about the
  * mean. Time O(rows * sample size), memory O(sample size). kd2m_dataset_fetch may run on any
  * thread.
  */
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 
 #include "context.h"
 #include "dataset.h"
@@ -76,24 +76,24 @@ void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t ro
                            normalisation->scale);
 }
 
-/* sum[c] += sum over positions of (value - centre[c])^power, power 1 or 2. */
+/* sum[c] += sum over the channel's positions of value - mean[c], squared if `squared`. */
 KD2M_CLONES
 static void add_moments(double *restrict sum, const float *restrict values, size_t channels,
-                        size_t positions, const double *restrict centre, int power) {
+                        size_t positions, const double *restrict mean, bool squared) {
     for (size_t c = 0; c < channels; c++) {
         double total = 0.0;
 #pragma omp simd reduction(+ : total)
         for (size_t i = 0; i < positions; i++) {
-            double difference = (double)values[c * positions + i] - centre[c];
-            total += power == 2 ? difference * difference : difference;
+            double difference = (double)values[c * positions + i] - mean[c];
+            total += squared ? difference * difference : difference;
         }
         sum[c] += total;
     }
 }
 
-/* out[c] = mean over the training split of (value - centre[c])^power. */
-static void mean_moments(const kd2m_dataset *dataset, double *out, const double *centre, int power,
-                         float *sample) {
+/* out[c] = mean over the training split of value - mean[c], squared if `squared`. */
+static void average_moments(const kd2m_dataset *dataset, double *out, const double *mean,
+                            bool squared, float *sample) {
     size_t rows = dataset->row_count[KD2M_TRAIN];
     size_t channels = dataset->raw.shape[0];
     size_t positions = kd2m_dataset_sample_size(dataset) / channels;
@@ -101,7 +101,7 @@ static void mean_moments(const kd2m_dataset *dataset, double *out, const double 
         out[c] = 0.0;
     for (size_t i = 0; i < rows; i++) {
         kd2m_dataset_fetch(dataset, KD2M_TRAIN, i, NULL, sample, NULL);
-        add_moments(out, sample, channels, positions, centre, power);
+        add_moments(out, sample, channels, positions, mean, squared);
     }
     for (size_t c = 0; c < channels; c++)
         out[c] /= (double)rows * (double)positions;
@@ -112,37 +112,36 @@ kd2m_status kd2m_dataset_measure(const kd2m_dataset *dataset, kd2m_normalisation
     kd2m_status status = KD2M_OK;
     kd2m_context *context = dataset->context;
     size_t channels = dataset->raw.shape[0];
-    size_t size = kd2m_dataset_sample_size(dataset);
     float *sample = NULL;
-    double *centre = NULL;
-    double *moment = NULL;
+    double *zero = NULL;
+    double *mean = NULL;
+    double *variance = NULL;
 
     if (dataset->row_count[KD2M_TRAIN] == 0)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "data set '%s' has no training rows to measure its scale on",
                          dataset->spec);
-    KD2M_TRY(kd2m_alloc(context, (void **)&sample, size, sizeof *sample));
-    KD2M_TRY(kd2m_alloc(context, (void **)&centre, channels, sizeof *centre));
-    KD2M_TRY(kd2m_alloc(context, (void **)&moment, channels, sizeof *moment));
+    KD2M_TRY(
+        kd2m_alloc(context, (void **)&sample, kd2m_dataset_sample_size(dataset), sizeof *sample));
+    KD2M_TRY(kd2m_alloc(context, (void **)&zero, channels, sizeof *zero));
+    KD2M_TRY(kd2m_alloc(context, (void **)&mean, channels, sizeof *mean));
+    KD2M_TRY(kd2m_alloc(context, (void **)&variance, channels, sizeof *variance));
     KD2M_TRY(kd2m_normalisation_create(out, context, channels));
 
-    kd2m_dataset_fetch(dataset, KD2M_TRAIN, 0, NULL, sample, NULL);
-    for (size_t c = 0; c < channels; c++)
-        centre[c] = sample[c * (size / channels)];
-    mean_moments(dataset, moment, centre, 1, sample);
-    for (size_t c = 0; c < channels; c++)
-        centre[c] += moment[c];
-    mean_moments(dataset, moment, centre, 2, sample);
+    average_moments(dataset, mean, zero, false, sample);
+    average_moments(dataset, variance, mean, true, sample);
     for (size_t c = 0; c < channels; c++) {
-        double sd = sqrt(moment[c]);
-        out->mean[c] = (float)centre[c];
-        out->scale[c] = sd > FLT_MIN ? (float)(1.0 / sd) : 1.0F;
+        double sd = sqrt(variance[c]);
+        double rounding = fmax(1e-12 * fabs(mean[c]), (double)FLT_MIN);
+        out->mean[c] = (float)mean[c];
+        out->scale[c] = sd > rounding ? (float)(1.0 / sd) : 1.0F; /* a constant channel */
     }
 
 cleanup:
     kd2m_free(context, sample);
-    kd2m_free(context, centre);
-    kd2m_free(context, moment);
+    kd2m_free(context, zero);
+    kd2m_free(context, mean);
+    kd2m_free(context, variance);
     if (status != KD2M_OK)
         kd2m_normalisation_clear(context, out);
     return status;

@@ -195,6 +195,63 @@ static void balanced_shows_each_class_equally_often(void **state) {
     kd2m_dataset_free(dataset);
 }
 
+/* A class that runs out within an epoch comes again in another order. */
+static void balanced_reshuffles_what_runs_out(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, BATCH, KD2M_SAMPLER_BALANCED, 7);
+    size_t size = 0;
+    size_t changed = 0;
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++)
+        size += uneven[i] == 2;
+    assert_true(size >= 2);
+    for (size_t epoch = 0; epoch < 8; epoch++) {
+        uint32_t drawn[ROWS];
+        size_t count = 0;
+        for (size_t step = 0; step < kd2m_loader_steps(loader); step++) {
+            kd2m_batch batch = next(loader);
+            for (size_t i = 0; i < batch.rows; i++)
+                if (batch.labels[i] == 2)
+                    drawn[count++] = batch.ids[i];
+        }
+        assert_true(count >= 2 * size);
+        changed += memcmp(drawn, drawn + size, size * sizeof *drawn) != 0;
+    }
+    assert_true(changed >= 4);
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+/* What was prepared before the first batch is asked for, or while a seek comes, does no harm. */
+static void neither_patience_nor_haste_changes_batches(void **state) {
+    enum { WIDE = 40000 };
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, WIDE, uneven, 0.0, 1);
+    kd2m_loader *patient = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, 5);
+    kd2m_loader *hasty = load(dataset, NULL, BATCH, KD2M_SAMPLER_SHUFFLE, 5);
+    uint32_t *ids = record(dataset, KD2M_SAMPLER_SHUFFLE, 5);
+    size_t steps = kd2m_loader_steps(hasty);
+    (void)state;
+    for (size_t i = 0; i < 20; i++)
+        pause_briefly();
+    for (size_t i = 0; i < EPOCHS * steps; i++) {
+        kd2m_batch batch = next(patient);
+        assert_memory_equal(ids + i * BATCH, batch.ids, BATCH * sizeof *ids);
+    }
+    for (size_t i = 0; i < EPOCHS * steps; i++) {
+        size_t place = i * 7 % (EPOCHS * steps);
+        EXPECT_OK(context, kd2m_loader_seek(hasty, place / steps, place % steps));
+        kd2m_batch batch = next(hasty);
+        assert_memory_equal(ids + place * BATCH, batch.ids, BATCH * sizeof *ids);
+        for (size_t k = 0; k < BATCH; k++)
+            for (size_t c = 0; c < WIDE; c += 997)
+                assert_true(batch.values[k * WIDE + c] == fixture_value(batch.ids[k], c));
+    }
+    free(ids);
+    kd2m_loader_free(patient);
+    kd2m_loader_free(hasty);
+    kd2m_dataset_free(dataset);
+}
+
 static void values_come_normalised(void **state) {
     kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
     kd2m_normalisation normalisation;
@@ -306,6 +363,8 @@ int main(void) {
         cmocka_unit_test(batches_depend_on_seed_and_place_alone),
         cmocka_unit_test(a_batch_stays_until_the_next),
         cmocka_unit_test(balanced_shows_each_class_equally_often),
+        cmocka_unit_test(balanced_reshuffles_what_runs_out),
+        cmocka_unit_test(neither_patience_nor_haste_changes_batches),
         cmocka_unit_test(values_come_normalised),
         cmocka_unit_test(refuses_batches_and_places_that_do_not_fit),
         cmocka_unit_test(may_be_freed_at_any_moment),

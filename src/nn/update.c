@@ -69,7 +69,7 @@ void kd2m_reference_update_adamw(const kd2m_adamw *step, size_t count, const flo
     }
 }
 
-KD2M_CLONES static double sum_squares(size_t count, const float *values) {
+KD2M_CLONES static double update_sum_squares(size_t count, const float *values) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < count; i++)
@@ -78,7 +78,7 @@ KD2M_CLONES static double sum_squares(size_t count, const float *values) {
 }
 
 double kd2m_sum_squares(size_t count, const float *values) {
-    return sum_squares(count, values);
+    return update_sum_squares(count, values);
 }
 
 double kd2m_reference_sum_squares(size_t count, const float *values) {

@@ -12,8 +12,9 @@
 #include "rows.h"
 
 #define DIM_MAX ((size_t)70)
-#define PADDING ((size_t)3) /* elements between rows, NaN, so that a kernel that reads them shows  \
-                             */
+#define PADDING                                                                                    \
+    ((size_t)3) /* elements between rows, NaN, so that a kernel that reads them shows              \
+                 */
 
 static kd2m_rows make_rows(size_t rows, size_t dim, double offset, double spread, uint64_t seed) {
     size_t stride = dim + PADDING;

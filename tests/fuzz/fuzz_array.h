@@ -5,10 +5,9 @@
 #include <stdlib.h>
 
 #include "elements.h"
+#include "fuzz.h"
 #include "kd2m/array.h"
 #include "source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 typedef kd2m_status (*fuzz_array_parser)(kd2m_array *out, kd2m_context *context,
                                          kd2m_source *source);

@@ -1,13 +1,10 @@
 /* Any bytes as a safetensors file: tensors or one clear refusal, and a model's graph on the way. */
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "graph.h"
 #include "json.h"
 #include "tensors.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 /* Reads every value, so that a tensor that is shorter than it says would be found. */
 static void touch(const kd2m_tensors *tensors) {

@@ -79,14 +79,26 @@ static kd2m_status connect(kd2m_net *net, size_t index) {
     return KD2M_OK;
 }
 
-/* Elements of one row; false when the batch of them passes what a tensor may hold. */
-static bool fits(const kd2m_operation *operation) {
-    size_t count = operation->batch;
-    bool ok = count > 0;
-    for (size_t i = 0; i < operation->dims; i++)
-        ok =
-            ok && operation->shape[i] > 0 && kd2m_size_multiply(count, operation->shape[i], &count);
-    return ok && count <= PTRDIFF_MAX / sizeof(float);
+/* Whether a tensor of batch (or 1) x shape has elements, and not too many: the limit leaves room
+ * for padding, which may multiply the size by 256. */
+static bool fits(size_t batch, size_t dims, const size_t *shape) {
+    size_t count = batch;
+    for (size_t i = 0; i < dims; i++)
+        if (!kd2m_size_multiply(count, shape[i], &count))
+            return false;
+    return count > 0 && count <= PTRDIFF_MAX / 256 / sizeof(float);
+}
+
+static kd2m_status check_sizes(const kd2m_operation *operation) {
+    if (!fits(operation->batch, operation->dims, operation->shape))
+        return kd2m_fail(operation->context, KD2M_ERROR_INPUT, "its output is empty or too large");
+    for (size_t i = 0; i < operation->weight_count; i++) {
+        const kd2m_parameter *parameter = &operation->weights[i].parameter;
+        if (!fits(1, parameter->dims, parameter->shape))
+            return kd2m_fail(operation->context, KD2M_ERROR_INPUT, "%s is too large",
+                             parameter->name);
+    }
+    return KD2M_OK;
 }
 
 /* Shapes, parameters, and who needs a gradient. */
@@ -98,8 +110,7 @@ static kd2m_status infer(kd2m_net *net, size_t index) {
     KD2M_TRY(connect(net, index));
     KD2M_TRY(kd2m_alloc(net->context, &operation->state, 1, operation->op->state_size));
     KD2M_TRY(operation->op->infer(operation));
-    if (!fits(operation))
-        return kd2m_fail(net->context, KD2M_ERROR_INPUT, "its output is too large");
+    KD2M_TRY(check_sizes(operation));
     if (net->kind == KD2M_NET_INFERENCE)
         goto cleanup;
     operation->needs_gradient = operation->weight_count > 0;
@@ -122,7 +133,7 @@ static kd2m_status infer_all(kd2m_net *net, bool input_gradient) {
             operation->dims = graph->dims;
             memcpy(operation->shape, graph->shape, sizeof operation->shape);
             operation->needs_gradient = input_gradient && net->kind == KD2M_NET_TRAINING;
-            if (!fits(operation))
+            if (!fits(net->batch, graph->dims, graph->shape))
                 return kd2m_fail(net->context, KD2M_ERROR_INPUT, "the input is empty or too large");
             continue;
         }

@@ -36,8 +36,8 @@ typedef enum kd2m_net_kind {
  * Compiles `graph` (borrowed until kd2m_net_free) for batches of `batch` rows. All memory is set
  * aside here: forward, backward and update allocate nothing. With `input_gradient`, backward also
  * yields the gradient of the input.
- * Errors: KD2M_ERROR_INPUT (shapes that don't fit, unknown operator), KD2M_ERROR_MEMORY,
- * KD2M_ERROR_UNSUPPORTED.
+ * Errors: KD2M_ERROR_USAGE (no rows), KD2M_ERROR_INPUT (shapes that don't fit, unknown operator or
+ * attribute), KD2M_ERROR_MEMORY, KD2M_ERROR_UNSUPPORTED.
  */
 kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
                             size_t batch, kd2m_net_kind kind, bool input_gradient);
@@ -66,7 +66,8 @@ kd2m_parameter *kd2m_net_parameters(kd2m_net *net, size_t *count);
 /* Trained scalars, as people count them (running statistics and padding left out). */
 size_t kd2m_net_parameter_total(const kd2m_net *net);
 
-/* He initialisation (fan-in, normal) for weights, 0 for biases, 1/0 for batch norm; by seed. */
+/* He initialisation (fan-in, normal) for weights, 0 for biases, 1/0 for batch norm; by seed and the
+ * parameter's number, whatever the layout. */
 kd2m_status kd2m_net_initialise(kd2m_net *net, uint64_t seed);
 
 /* Values from and to plain named tensors. Loading demands every tensor with its exact shape. */

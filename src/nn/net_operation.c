@@ -8,8 +8,8 @@
 #include "parallel.h"
 #include "simd.h"
 
-/* Counts stay below this, so that products of a few of them fit oneDNN's 64-bit sizes. */
-#define LARGEST_COUNT 2147483647.0
+/* Far beyond any net; what oneDNN computes from these in 32 bits stays right. */
+#define LARGEST_COUNT 16777216.0
 
 kd2m_status kd2m_operation_attribute(kd2m_operation *operation, const char *key, size_t fallback,
                                      size_t least, size_t *out) {
@@ -22,8 +22,8 @@ kd2m_status kd2m_operation_attribute(kd2m_operation *operation, const char *key,
     }
     if (value < (double)least || value > LARGEST_COUNT || value != floor(value))
         return kd2m_fail(operation->context, KD2M_ERROR_INPUT,
-                         "attribute '%s' is %g, must be a whole number from %zu on", key, value,
-                         least);
+                         "attribute '%s' is %g, must be a whole number from %zu to %.0f", key,
+                         value, least, LARGEST_COUNT);
     *out = (size_t)value;
     return KD2M_OK;
 }

@@ -9,7 +9,8 @@
  *
  * Layouts: an operator chooses the layout of its output; its gradient has the same one. It takes
  * its inputs in whatever layout they come and converts where it wants another (kd2m_buffer_view).
- * Outputs of one dimension (batch x width) are always plain.
+ * To oneDNN, vectors are batch x C, always plain, and all else is batch x C x H x W, a signal
+ * having H = 1.
  */
 #ifndef KD2M_NN_OPERATOR_H
 #define KD2M_NN_OPERATOR_H

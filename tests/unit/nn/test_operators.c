@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pair.h"
+#include "rng.h"
 
 /* float32 sums of up to a few hundred terms */
 #define TOLERANCE 1e-5
@@ -59,6 +60,17 @@ static kd2m_graph *slide_graph(kd2m_context *context, const slide_case *of) {
     return of->h ? pair_graph(context, of->c, of->h, of->w) : pair_graph(context, of->c, of->w, 0);
 }
 
+static kd2m_graph *conv_graph(kd2m_context *context, const slide_case *of) {
+    kd2m_graph *graph = slide_graph(context, of);
+    if (of->h)
+        pair_node(graph, "conv", 0, "out", of->out, "kernel_h", of->kernel_h, "kernel_w",
+                  of->kernel_w, "stride", of->stride, "pad", of->pad, "bias", of->bias, NULL);
+    else
+        pair_node(graph, "conv", 0, "out", of->out, "kernel", of->kernel_w, "stride", of->stride,
+                  "pad", of->pad, "bias", of->bias, NULL);
+    return graph;
+}
+
 static kd2m_graph *build_conv(kd2m_context *context, size_t variant) {
     static const slide_case convs[] = {
         {1, 0, 64, 16, 0, 9, 1, 4, 1},  {1, 0, 63, 10, 0, 16, 4, 0, 1},
@@ -69,15 +81,25 @@ static kd2m_graph *build_conv(kd2m_context *context, size_t variant) {
         {20, 5, 9, 12, 3, 5, 1, 2, 1},  {32, 4, 4, 64, 3, 3, 1, 1, 0},
         {4, 3, 3, 5, 3, 3, 1, 0, 1},
     };
-    const slide_case *of = &convs[variant];
-    kd2m_graph *graph = slide_graph(context, of);
-    if (of->h)
-        pair_node(graph, "conv", 0, "out", of->out, "kernel_h", of->kernel_h, "kernel_w",
-                  of->kernel_w, "stride", of->stride, "pad", of->pad, "bias", of->bias, NULL);
-    else
-        pair_node(graph, "conv", 0, "out", of->out, "kernel", of->kernel_w, "stride", of->stride,
-                  "pad", of->pad, "bias", of->bias, NULL);
-    return graph;
+    return conv_graph(context, &convs[variant]);
+}
+
+/* From 1 to most, by seed and number. */
+static size_t drawn(size_t seed, size_t number, size_t most) {
+    uint32_t words[4];
+    kd2m_random_block(seed, KD2M_STREAM_TEST, 0, number, words);
+    return 1 + words[0] % most;
+}
+
+static kd2m_graph *build_random_conv(kd2m_context *context, size_t variant) {
+    size_t height = drawn(variant, 1, 2) == 1 ? 0 : drawn(variant, 2, 9);
+    size_t width = drawn(variant, 3, 20), pad = drawn(variant, 4, 4) - 1;
+    size_t down = height ? drawn(variant, 5, height + 2 * pad) : 0;
+    size_t across = drawn(variant, 6, width + 2 * pad);
+    slide_case of = {drawn(variant, 7, 40),         height,       width,
+                     (double)drawn(variant, 8, 40), (double)down, (double)across,
+                     (double)drawn(variant, 9, 4),  (double)pad,  (double)(variant % 2)};
+    return conv_graph(context, &of);
 }
 
 /* Behind a convolution, whose output may lie in blocks of channels. It has no bias, whose gradient
@@ -163,6 +185,7 @@ static const operator_case cases[] = {
     {"flatten", build_flatten, 3},
     {"flatten behind conv", build_flatten_behind_conv, 2},
     {"conv", build_conv, 13},
+    {"random conv", build_random_conv, 20},
     {"max_pool", build_max_pool, 12},
     {"max_pool side by side", build_max_pool_apart, 2},
     {"batch_norm", build_batch_norm, 12},
@@ -241,7 +264,7 @@ static double *normals(size_t count, uint64_t seed) {
 static void expect_slope(reference_net *net, const double *input, const double *direction,
                          double *values, const double *gradient, size_t count) {
     double step = 1e-6;
-    for (size_t i = 0; i < count; i += 1 + count / 17) {
+    for (size_t i = 0; i < count; i += 1 + count / 7) {
         double kept = values[i];
         values[i] = kept + step;
         double above = projected(net, input, direction);

@@ -20,7 +20,11 @@ static void bad_graphs_are_refused(void **state) {
     } bad[] = {
         {{4}, "linaer", "out", 3, "unknown operator 'linaer'; did you mean 'linear'?"},
         {{4}, "linear", NULL, 0, "node 'linear1' (linear): needs the attribute 'out'"},
-        {{4}, "linear", "out", 0, "attribute 'out' is 0, must be a whole number from 1 on"},
+        {{4},
+         "linear",
+         "out",
+         0,
+         "attribute 'out' is 0, must be a whole number from 1 to 16777216"},
         {{4}, "linear", "out", 2.5, "attribute 'out' is 2.5"},
         {{4}, "linear", "out", 1e18, "attribute 'out' is 1e+18"},
         {{4}, "linear", "outt", 3, "unknown attribute 'outt'; did you mean 'out'?"},
@@ -56,6 +60,10 @@ static void bad_windows_are_refused(void **state) {
     graph = pair_graph(context, 4, 5, 0);
     pair_node(graph, "conv", 0, "out", 3.0, "kernel", 3.0, "stride", 0.0, NULL);
     expect_refused(context, graph, "attribute 'stride' is 0");
+    kd2m_graph_free(graph);
+    graph = pair_graph(context, 1 << 20, 5, 5);
+    pair_node(graph, "conv", 0, "out", 16e6, "kernel", 16e6, "pad", 8e6, NULL);
+    expect_refused(context, graph, "node 'conv1' (conv): conv1.weight is too large");
     kd2m_graph_free(graph);
     graph = pair_graph(context, 4, 5, 0);
     pair_node(graph, "max_pool", 0, "kernel", 3.0, "pad", 2.0, NULL);

@@ -1,15 +1,15 @@
 /*
  * The rbf kernel of mmd, k(x, y) = exp(-|x - y|^2 / (2 s^2)).
  *
- * With p_ij = a_j k(x_i, x_j), q_ij = b_j k(x_i, y_j), P_i = sum_j p_ij, Q_i = sum_j q_ij, and
- * x~, y~ the rows moved by their own side's mean,
+ * With p_ij = a_j k(x_i, x_j) for j other than i and p_ii = 0, q_ij = b_j k(x_i, y_j),
+ * P_i = sum_j p_ij, Q_i = sum_j q_ij, and x~, y~ the rows moved by their own side's mean,
  *
  *     dD/dx_i = 2 a_i/s^2 [ sum_j q_ij (x_i - y_j) - sum_j p_ij (x_i - x_j) ]
  *             = 2 a_i/s^2 [ (Q_i - P_i) x~_i + Q_i (mean_x - mean_y)
  *                           + sum_j p_ij x~_j - sum_j q_ij y~_j ]
  *
- * whose sums are products of matrices; moving by the means first keeps an offset of the data out of
- * them.
+ * whose sums are products of float matrices. Moving by the means keeps an offset of the data out of
+ * them, and without p_ii, a pull of each row at itself, what is left of it by rounding.
  *
  * Cost: O((n^2 + m^2 + n m) d) time, O((n + m) (d + tile)) memory: rows are served in tiles.
  * Threads: the context's. X = Y gives exactly 0: equal blocks are computed alike.
@@ -104,9 +104,13 @@ static void weigh_kernel(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
     const kernel_block *block = user;
     size_t columns = block->against->rows;
-    for (size_t i = begin; i < end; i++)
+    for (size_t i = begin; i < end; i++) {
+        float *values = block->values + i * columns;
         block->row_sums[block->first + i] =
-            weigh_row(block->values + i * columns, block->weights, columns, block->exponent);
+            weigh_row(values, block->weights, columns, block->exponent);
+        if (block->of == block->against) /* a row does not pull at itself */
+            values[block->first + i] = 0;
+    }
 }
 
 /* gradient rows of the tile = (or, for the second block, +=) sign * kernel values * moved rows. */
@@ -205,8 +209,9 @@ static void finish_rows(void *user, size_t begin, size_t end, int worker) {
     for (size_t i = begin; i < end; i++) {
         const float *moved = job->centred->x + i * dim;
         float *out = job->gradient->features + i * job->gradient->stride;
-        double across = job->sums_xy[i], surplus = across - job->sums_xx[i];
-        double factor = job->scale * kd2m_metric_weight(&job->call->x, i);
+        double weight = kd2m_metric_weight(&job->call->x, i);
+        double across = job->sums_xy[i], within = job->sums_xx[i] - weight;
+        double surplus = across - within, factor = job->scale * weight;
         for (size_t k = 0; k < dim; k++)
             out[k] =
                 (float)(factor * (surplus * moved[k] + across * (mean_x[k] - mean_y[k]) + out[k]));

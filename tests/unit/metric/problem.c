@@ -12,7 +12,7 @@ static void fill_side(problem_side *side, kd2m_rng *rng, size_t rows, size_t dim
     side->rows = rows;
     side->dim = dim;
     side->stride = dim + 3;
-    if (rows > PROBLEM_ROWS || side->stride > PROBLEM_STRIDE)
+    if (rows > PROBLEM_ROWS || rows * side->stride > PROBLEM_VALUES)
         fail_msg("the problem is too large");
     for (size_t i = 0; i < rows * side->stride; i++) /* what lies between the rows is no value */
         side->values[i] = NAN;

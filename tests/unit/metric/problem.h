@@ -7,12 +7,12 @@
 #include "testing.h"
 
 #define PROBLEM_ROWS 640
-#define PROBLEM_STRIDE 48
+#define PROBLEM_VALUES 32768 /* rows x stride */
 
 /* One side; the values serve as features or as logits, as the metric wants. */
 typedef struct problem_side {
     size_t rows, dim, stride;
-    float values[PROBLEM_ROWS * PROBLEM_STRIDE];
+    float values[PROBLEM_VALUES];
     bool weighted;
     double weights[PROBLEM_ROWS];
     int32_t labels[PROBLEM_ROWS];

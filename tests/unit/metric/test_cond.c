@@ -7,7 +7,7 @@
 
 static kd2m_context *context;
 static metric_problem given;
-static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other[PROBLEM_ROWS * PROBLEM_STRIDE];
+static float gradient[PROBLEM_VALUES], other[PROBLEM_VALUES];
 
 static void set_labels(const int32_t *x, const int32_t *y) {
     memcpy(given.x.labels, x, given.x.rows * sizeof *x);
@@ -128,21 +128,44 @@ static void test_constants_are_held_per_group(void **state) {
     assert_int_equal(held_count(&opened, after), 3);
     assert_true(after[0] == before[0] && after[1] == before[1]);
 
-    problem_result(&opened, &given, NULL);
+    problem_result(&opened, &given, NULL); /* prepares anew */
     assert_int_equal(held_count(&opened, after), 3);
     assert_true(after[0] != before[0]);
+    set_labels(x, y);
+    problem_result(&opened, &given, NULL); /* group 4 is gone */
+    assert_int_equal(held_count(&opened, after), 2);
     problem_close(&opened);
 }
 
+/* Labels that agree in their low bits, and orders that differ by which bits are looked at. */
 static void test_large_labels(void **state) {
     (void)state;
-    static const int32_t small[] = {0, 1, 2, 0, 1, 2},
-                         large[] = {70000, 5, INT32_MAX, 70000, 5, INT32_MAX};
-    problem_fill(&given, 7, 6, 6, 3);
-    set_labels(small, small);
+    static const int32_t small[] = {0, 1, 2, 3, 0, 1, 2, 3};
+    static const int32_t large[] = {1, 65537, 16777217, INT32_MAX, 1, 65537, 16777217, INT32_MAX};
+    static const int32_t y_small[] = {3, 2, 1, 0, 3, 2, 1, 0};
+    static const int32_t y_large[] = {INT32_MAX, 16777217, 65537, 1, INT32_MAX, 16777217, 65537, 1};
+    problem_fill(&given, 7, 8, 8, 3);
+    set_labels(small, y_small);
     double expected = result_of("cond(gauss-w2)", NULL).value;
-    set_labels(large, large);
-    EXPECT_CLOSE(expected, result_of("cond(gauss-w2)", NULL).value, 0, 1e-12);
+    set_labels(large, y_large);
+    kd2m_metric_result result = result_of("cond(gauss-w2)", NULL);
+    EXPECT_CLOSE(expected, result.value, 0, 1e-12);
+    assert_int_equal(result.groups_kept, 4);
+}
+
+/* Rows of weight 0 are as if they were not there: a class of nothing else is dropped. */
+static void test_a_class_without_weight_is_dropped(void **state) {
+    (void)state;
+    static const int32_t labels[] = {0, 1, 0, 1, 2, 2};
+    problem_fill(&given, 8, 6, 6, 3);
+    set_labels(labels, labels);
+    given.x.weighted = true;
+    given.x.weights[4] = given.x.weights[5] = 0;
+    kd2m_metric_result result = result_of("cond(w2)", gradient);
+    assert_true(isfinite(result.value));
+    assert_int_equal(result.groups_kept, 2);
+    assert_int_equal(result.groups_dropped, 1);
+    assert_true(problem_largest(gradient + 12, 6) == 0);
 }
 
 int main(void) {
@@ -154,6 +177,7 @@ int main(void) {
         cmocka_unit_test(test_pair_share),
         cmocka_unit_test(test_constants_are_held_per_group),
         cmocka_unit_test(test_large_labels),
+        cmocka_unit_test(test_a_class_without_weight_is_dropped),
     };
     context = testing_context(2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

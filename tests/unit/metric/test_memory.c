@@ -5,7 +5,7 @@
 #include <string.h>
 
 static metric_problem given;
-static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other[PROBLEM_ROWS * PROBLEM_STRIDE];
+static float gradient[PROBLEM_VALUES], other[PROBLEM_VALUES];
 
 /* Create, prepare, evaluate and describe, until the first failure. */
 static kd2m_status live(kd2m_context *context, const char *spec) {

@@ -11,7 +11,7 @@
 
 static kd2m_context *context;
 static metric_problem given, changed;
-static float gradient[PROBLEM_ROWS * PROBLEM_STRIDE], other_gradient[PROBLEM_ROWS * PROBLEM_STRIDE];
+static float gradient[PROBLEM_VALUES], other_gradient[PROBLEM_VALUES];
 
 /* Rounding of float32 inputs after they were moved, turned or scaled. */
 #define SAME 2e-5

@@ -1,0 +1,251 @@
+/* The objective: its value and its gradient through projectors, layers and nets. */
+#include "fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static char teacher_path[256];
+static kd2m_context *context;
+static fixture given;
+
+static int open_all(void **state) {
+    (void)state;
+    context = testing_context(2);
+    fixture_open(&given, context, teacher_path);
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    fixture_close(&given);
+    kd2m_context_free(context);
+    return 0;
+}
+
+static double value_of(kd2m_objective *objective) {
+    EXPECT_OK(context, kd2m_objective_step(objective, given.values, given.labels, false));
+    return objective->value;
+}
+
+/* Central difference along the gradient itself, over all parameters of a net: the slope along a
+ * direction g is |g|^2. Long steps, because the values are float sums. */
+static void check_slope(kd2m_objective *objective, kd2m_net *net, double tolerance) {
+    size_t count;
+    kd2m_parameter *parameters = kd2m_net_parameters(net, &count);
+    static float direction[4096];
+    size_t size = 0;
+    double norm = 0;
+    value_of(objective);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < parameters[i].count; k++) {
+            assert_true(size < sizeof direction / sizeof *direction);
+            direction[size++] = parameters[i].gradient[k];
+            norm += (double)parameters[i].gradient[k] * parameters[i].gradient[k];
+        }
+    assert_true(norm > 1e-8);
+    double h = 2e-3 / sqrt(norm), slope = 0;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        size_t at = 0;
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = 0; k < parameters[i].count; k++)
+                parameters[i].values[k] += (float)(sign * h) * direction[at++];
+        slope += sign * value_of(objective) / (2 * h);
+        at = 0;
+        for (size_t i = 0; i < count; i++)
+            for (size_t k = 0; k < parameters[i].count; k++)
+                parameters[i].values[k] -= (float)(sign * h) * direction[at++];
+    }
+    EXPECT_CLOSE(norm, slope, 0, tolerance);
+}
+
+/* Every kind of term, with a projector (8 features to 12) and on maps of the same width. */
+static const char *const losses[] = {
+    "ce",
+    "kd:T=4",
+    "0.5*ce + 2*kd:T=2",
+    "w2",
+    "cond(w2)@features",
+    "mse",
+    "gauss-w2@features",
+    "mmd:kernel=rbf,sigma=5",
+    "w2@logits",
+    "mse@logits~logits",
+    "ce + 0.5*kd:T=4 + w2 + 0.3*gauss-w2@fc1~fc1 + 0.2*mmd:kernel=linear@logits",
+};
+
+static void test_gradients(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        kd2m_objective *objective = fixture_objective(&given, losses[i], true);
+        /* 1 %: a ReLU's kink or another optimal plan may lie within the step */
+        check_slope(objective, given.student, 1e-2);
+        for (size_t k = 0; k < objective->match_count; k++)
+            if (objective->matches[k].projector)
+                check_slope(objective, objective->matches[k].projector, 1e-2);
+        kd2m_objective_free(objective);
+    }
+}
+
+/* The value is the weighted sum of what the terms say alone, and the gradient is theirs. */
+static void test_terms_add_up(void **state) {
+    (void)state;
+    const char *const parts[] = {"ce", "kd:T=4", "w2@logits"};
+    const double weights[] = {1, 0.5, 0.25};
+    static double sum[4096], whole_gradient[4096];
+    double value = 0;
+    memset(sum, 0, sizeof sum);
+    for (size_t i = 0; i <= 3; i++) {
+        kd2m_objective *objective = fixture_objective(
+            &given, i < 3 ? parts[i] : "1*ce + 0.5*kd:T=4 + 0.25*w2@logits", false);
+        double found = value_of(objective);
+        size_t count, at = 0;
+        kd2m_parameter *parameters = kd2m_net_parameters(given.student, &count);
+        for (size_t p = 0; p < count; p++)
+            for (size_t k = 0; k < parameters[p].count; k++, at++) {
+                if (i < 3)
+                    sum[at] += weights[i] * parameters[p].gradient[k];
+                else
+                    whole_gradient[at] = parameters[p].gradient[k];
+            }
+        if (i < 3)
+            value += weights[i] * found;
+        else
+            EXPECT_CLOSE(value, found, 0, 1e-6);
+        kd2m_objective_free(objective);
+    }
+    for (size_t k = 0; k < 128 * 8 + 8 + 8 * 7 + 7; k++)
+        EXPECT_CLOSE(sum[k], whole_gradient[k], 1e-6, 1e-4);
+}
+
+/* scale=teacher divides by tr(B)^(p/2), computed here from the teacher's rows in two passes. */
+static void test_scale(void **state) {
+    (void)state;
+    kd2m_objective *objective = fixture_objective(&given, "w2 + kd:T=4 + w1 + kl@fc1~fc1", true);
+    kd2m_dataset_info info;
+    kd2m_dataset_describe(given.dataset, &info);
+    size_t node, rows = info.rows[KD2M_TRAIN];
+    static float features[1024 * 12];
+    kd2m_runner *runner;
+    EXPECT_OK(context, kd2m_graph_find(given.teacher->file->graph, "features", &node));
+    EXPECT_OK(context,
+              kd2m_runner_create(&runner, given.dataset, &given.teacher->file->normalisation,
+                                 given.teacher->file->graph, 1));
+    EXPECT_OK(context, kd2m_net_load(runner->net, given.teacher->file->tensors));
+    for (size_t i = 0; i < rows; i++) {
+        float values[128];
+        int32_t label;
+        kd2m_dataset_fetch(given.dataset, KD2M_TRAIN, i, runner->normalisation, values, &label);
+        EXPECT_OK(context, kd2m_net_forward(runner->net, values));
+        EXPECT_OK(context, kd2m_net_read(runner->net, node, features + 12 * i, 12));
+    }
+    kd2m_runner_free(runner);
+    double variance = 0;
+    for (size_t k = 0; k < 12; k++) {
+        double mean = 0;
+        for (size_t i = 0; i < rows; i++)
+            mean += features[12 * i + k] / (double)rows;
+        for (size_t i = 0; i < rows; i++)
+            variance += pow(features[12 * i + k] - mean, 2) / (double)rows;
+    }
+    EXPECT_CLOSE(variance, objective->terms[0].divisor, 0, 1e-5);
+    EXPECT_CLOSE(1, objective->terms[1].divisor, 0, 0);
+    EXPECT_CLOSE(sqrt(variance), objective->terms[2].divisor, 0, 1e-5);
+    EXPECT_CLOSE(1, objective->terms[3].divisor, 0, 0); /* degree 0 */
+    assert_int_equal(objective->match_count, 2);        /* w2 and w1 share theirs */
+    kd2m_objective_free(objective);
+}
+
+static void test_teacher_stays_as_it_is(void **state) {
+    (void)state;
+    kd2m_objective *objective = fixture_objective(&given, "ce + w2 + kd:T=4", true);
+    kd2m_tensors *after;
+    for (int i = 0; i < 3; i++)
+        value_of(objective);
+    EXPECT_OK(context, kd2m_tensors_create(&after, context));
+    EXPECT_OK(context, kd2m_net_store(given.teacher->net, after));
+    for (size_t i = 0; i < after->count; i++) {
+        const kd2m_tensor *before =
+            kd2m_tensors_find(given.teacher->file->tensors, after->items[i].name);
+        assert_non_null(before);
+        assert_memory_equal(before->values, after->items[i].values, before->count * sizeof(float));
+    }
+    kd2m_tensors_free(after);
+    kd2m_objective_free(objective);
+}
+
+static void test_shares(void **state) {
+    (void)state;
+    kd2m_objective *objective = fixture_objective(&given, "ce + 3*ce + w2", true);
+    EXPECT_OK(context, kd2m_objective_step(objective, given.values, given.labels, true));
+    double one = objective->terms[0].sums.gradient_norm;
+    assert_true(one > 0);
+    EXPECT_CLOSE(3 * one, objective->terms[1].sums.gradient_norm, 0, 1e-5);
+    assert_true(objective->terms[2].sums.gradient_norm > 0);
+    double share = objective->terms[2].last.pair_share;
+    assert_true(share >= 0 && share <= 1);
+    kd2m_objective_free(objective);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    static const struct {
+        const char *loss, *message;
+    } cases[] = {
+        {"w3", "w2"},
+        {"w2@featurs", "features"},
+        {"w2@features~nowhere", "nowhere"},
+        {"kd:T=4@features", "takes no layer"},
+        {"kd:T=-1", "T"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        kd2m_loss *loss;
+        kd2m_objective *objective;
+        EXPECT_OK(context, kd2m_loss_parse(&loss, context, cases[i].loss));
+        EXPECT_STATUS(
+            context, KD2M_ERROR_USAGE,
+            kd2m_objective_create(&objective, loss, given.student, given.graph, given.teacher, 0));
+        assert_null(objective);
+        EXPECT_MESSAGE(context, cases[i].message);
+    }
+    kd2m_loss *loss;
+    kd2m_objective *objective;
+    EXPECT_OK(context, kd2m_loss_parse(&loss, context, "ce + w2"));
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_objective_create(&objective, loss, given.student, given.graph, NULL, 0));
+    EXPECT_MESSAGE(context, "--teacher");
+}
+
+/* After the first step nothing is asked of the allocator, with every kind of term at work. */
+static void test_steps_allocate_nothing(void **state) {
+    (void)state;
+    kd2m_context *counted = testing_failing_context(SIZE_MAX);
+    fixture own;
+    fixture_open(&own, counted, teacher_path);
+    kd2m_objective *objective = fixture_objective(
+        &own, "ce + kd:T=4 + w2 + w1 + cond(w2) + gauss-w2 + kl + mmd:kernel=rbf + mse", true);
+    EXPECT_OK(counted, kd2m_objective_step(objective, own.values, own.labels, true));
+    size_t before = testing_allocations();
+    for (int i = 0; i < 3; i++)
+        EXPECT_OK(counted, kd2m_objective_step(objective, own.values, own.labels, i == 1));
+    assert_int_equal(testing_allocations(), before);
+    kd2m_objective_free(objective);
+    fixture_close(&own);
+    assert_int_equal(testing_live(), 0);
+    kd2m_context_free(counted);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_gradients, open_all, close_all),
+        cmocka_unit_test_setup_teardown(test_terms_add_up, open_all, close_all),
+        cmocka_unit_test_setup_teardown(test_scale, open_all, close_all),
+        cmocka_unit_test_setup_teardown(test_teacher_stays_as_it_is, open_all, close_all),
+        cmocka_unit_test_setup_teardown(test_shares, open_all, close_all),
+        cmocka_unit_test_setup_teardown(test_refusals, open_all, close_all),
+        cmocka_unit_test(test_steps_allocate_nothing),
+    };
+    snprintf(teacher_path, sizeof teacher_path, "%s/teacher.safetensors", testing_folder());
+    fixture_write_teacher(teacher_path);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

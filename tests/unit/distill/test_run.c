@@ -1,0 +1,204 @@
+/* Runs: the same bytes twice, interrupted and resumed, out of memory at every place. */
+#include "fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char teacher_path[256];
+
+static kd2m_train_settings small_settings(void) {
+    kd2m_train_settings settings;
+    kd2m_settings_default(kd2m_train_setting_list(), &settings);
+    settings.data = FIXTURE_DATA;
+    settings.model = "mlp:128-8-7";
+    settings.teacher = teacher_path;
+    settings.loss = "ce + kd:T=4 + cond(w2)";
+    settings.epochs = 4;
+    settings.batch_size = 10;
+    settings.sampler = "balanced";
+    settings.lr = 0.01;
+    settings.clip = 1;
+    return settings;
+}
+
+/* The file's bytes; to be freed. */
+static char *read_file(const char *folder, const char *name, size_t *size) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *bytes = calloc(1, 1 << 20);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, (1 << 20) - 1, file);
+    fclose(file);
+    return bytes;
+}
+
+static void expect_same_model(const char *a, const char *b) {
+    size_t size_a, size_b;
+    char *first = read_file(a, "model.safetensors", &size_a);
+    char *second = read_file(b, "model.safetensors", &size_b);
+    assert_int_equal(size_a, size_b);
+    assert_memory_equal(first, second, size_a);
+    free(first);
+    free(second);
+}
+
+static kd2m_run_result run(kd2m_context *context, const char *folder,
+                           const kd2m_train_settings *settings, kd2m_run_mode mode) {
+    kd2m_run_result result;
+    EXPECT_OK(context, kd2m_run(&result, context, folder, settings, mode));
+    return result;
+}
+
+static void test_repeats_to_the_bit(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(2);
+    kd2m_train_settings settings = small_settings();
+    char a[128], b[128];
+    snprintf(a, sizeof a, "%s", testing_folder());
+    snprintf(b, sizeof b, "%s", testing_folder());
+    kd2m_run_result result = run(context, a, &settings, KD2M_RUN_NEW);
+    assert_int_equal(result.parameters, 128 * 8 + 8 + 8 * 7 + 7);
+    assert_int_equal(result.epochs, 4);
+    assert_true(result.best_epoch >= 1 && result.best_epoch <= 4);
+    assert_true(result.test_accuracy >= 0 && result.test_accuracy <= 1);
+    assert_true(isfinite(result.teacher_accuracy));
+    run(context, b, &settings, KD2M_RUN_NEW);
+    expect_same_model(a, b);
+    settings.seed = 1;
+    run(context, b, &settings, KD2M_RUN_FORCE);
+    size_t size;
+    char *first = read_file(a, "model.safetensors", &size);
+    char *second = read_file(b, "model.safetensors", &size);
+    assert_true(memcmp(first, second, size) != 0);
+    free(first);
+    free(second);
+    kd2m_context_free(context);
+}
+
+static int polls_left;
+
+static int stop_after_some_polls(void *user) {
+    (void)user;
+    return polls_left-- <= 0;
+}
+
+/* Interrupted after every possible number of polls, then resumed: the same model. */
+static void test_interrupts(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    char whole[128], torn[128];
+    snprintf(whole, sizeof whole, "%s", testing_folder());
+    snprintf(torn, sizeof torn, "%s", testing_folder());
+    run(context, whole, &settings, KD2M_RUN_NEW);
+    kd2m_context_settings stopping;
+    kd2m_context_settings_default(&stopping);
+    stopping.threads = 1;
+    stopping.interrupted = stop_after_some_polls;
+    kd2m_context *interrupted;
+    assert_int_equal(kd2m_context_create(&interrupted, &stopping), KD2M_OK);
+    int interruptions = 0;
+    for (int polls = 1;; polls += 3) {
+        kd2m_run_result result;
+        remove(torn);
+        kd2m_status status = KD2M_ERROR_INTERRUPTED;
+        for (int sitting = 0; status == KD2M_ERROR_INTERRUPTED && sitting < 2; sitting++) {
+            polls_left = polls;
+            status = kd2m_run(&result, interrupted, torn, &settings,
+                              sitting == 0 ? KD2M_RUN_FORCE : KD2M_RUN_RESUME);
+            interruptions += status == KD2M_ERROR_INTERRUPTED;
+        }
+        if (status == KD2M_ERROR_INTERRUPTED)
+            run(context, torn, &settings, KD2M_RUN_RESUME);
+        else
+            EXPECT_OK(interrupted, status);
+        expect_same_model(whole, torn);
+        if (polls > 45)
+            break;
+    }
+    assert_true(interruptions > 10);
+    kd2m_context_free(interrupted);
+    kd2m_context_free(context);
+}
+
+static void test_modes(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    kd2m_run_result result;
+    const char *folder = testing_folder();
+    settings.epochs = 1;
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_run(&result, context, folder, NULL, KD2M_RUN_RESUME));
+    EXPECT_MESSAGE(context, "no run to resume");
+    kd2m_run_result first = run(context, folder, &settings, KD2M_RUN_NEW);
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_run(&result, context, folder, &settings, KD2M_RUN_NEW));
+    EXPECT_MESSAGE(context, "--resume");
+    kd2m_run_result again = run(context, folder, NULL, KD2M_RUN_RESUME);
+    assert_int_equal(again.epochs, 1);
+    EXPECT_CLOSE(first.test_loss, again.test_loss, 0, 0);
+    settings.lr = 0.02;
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_run(&result, context, folder, &settings, KD2M_RUN_RESUME));
+    EXPECT_MESSAGE(context, "lr");
+    run(context, folder, &settings, KD2M_RUN_FORCE);
+    kd2m_context_free(context);
+}
+
+/* The best epoch is chosen by validation, the last one on request; neither looks at test. */
+static void test_selection(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    char best[128], last[128];
+    snprintf(best, sizeof best, "%s", testing_folder());
+    snprintf(last, sizeof last, "%s", testing_folder());
+    settings.epochs = 6;
+    settings.loss = "ce";
+    settings.clip = 0;
+    settings.lr = 0.4; /* restless, so that the last epoch is not the best */
+    kd2m_run_result chosen = run(context, best, &settings, KD2M_RUN_NEW);
+    settings.select = "last";
+    kd2m_run_result final = run(context, last, &settings, KD2M_RUN_NEW);
+    assert_int_equal(final.best_epoch, 6);
+    assert_true(chosen.validation_accuracy >= final.validation_accuracy);
+    kd2m_context_free(context);
+}
+
+static void test_failing_allocations(void **state) {
+    (void)state;
+    kd2m_train_settings settings = small_settings();
+    const char *folder = testing_folder();
+    settings.epochs = 1;
+    kd2m_context *context = testing_failing_context(SIZE_MAX);
+    run(context, folder, &settings, KD2M_RUN_FORCE);
+    size_t count = testing_allocations();
+    kd2m_context_free(context);
+    for (size_t fail_at = 0; fail_at < count; fail_at += 1 + fail_at / 40) {
+        kd2m_context *failing = testing_failing_context(fail_at);
+        kd2m_run_result result;
+        EXPECT_STATUS(failing, KD2M_ERROR_MEMORY,
+                      kd2m_run(&result, failing, folder, &settings, KD2M_RUN_FORCE));
+        assert_int_equal(testing_live(), 0);
+        kd2m_context_free(failing);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_repeats_to_the_bit),
+        cmocka_unit_test(test_interrupts),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_failing_allocations),
+    };
+    snprintf(teacher_path, sizeof teacher_path, "%s/teacher.safetensors", testing_folder());
+    fixture_write_teacher(teacher_path);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,27 +1,40 @@
 /*
- * OpenBLAS 0.3.21 does not know newer processors and then runs SSE kernels. This names the kernels
- * that fit before the library loads: once, here, for the command, the tests and the benches (never
- * in the library, which must not change its host's environment). The process starts itself again,
- * because the choice is made while libraries load. A user's own OPENBLAS_CORETYPE is kept.
+ * What must be said before libraries load, once, here, for the command, the tests and the benches
+ * (never in the library, which must not change its host's environment):
+ *   OPENBLAS_CORETYPE  OpenBLAS 0.3.21 does not know newer processors and then runs SSE kernels;
+ *                      this names the kernels that fit
+ *   GOMP_SPINCOUNT     OpenMP's threads wait by spinning, which starves other work on busy cores
+ *                      and slows every barrier; a short spin is nearly as quick on an idle machine
+ * The process starts itself again with them. What a user has set is kept.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__linux__)
 
-__attribute__((constructor)) static void choose_blas_kernels(int argc, char **argv) {
-    (void)argc;
+static const char *blas_kernels(void) {
+#if defined(__x86_64__)
     __builtin_cpu_init();
-    const char *type = NULL;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        type = "SkylakeX";
-    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        type = "Haswell";
-    if (!type || getenv("OPENBLAS_CORETYPE"))
-        return;
-    if (setenv("OPENBLAS_CORETYPE", type, 0) == 0)
-        execv("/proc/self/exe", argv); /* on failure the slow kernels serve */
+        return "SkylakeX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return "Haswell";
+#endif
+    return NULL;
+}
+
+/* Whether the variable was missing and is set now. */
+static int set_missing(const char *name, const char *value) {
+    return value && !getenv(name) && setenv(name, value, 0) == 0;
+}
+
+__attribute__((constructor)) static void prepare_environment(int argc, char **argv) {
+    (void)argc;
+    int changed = set_missing("OPENBLAS_CORETYPE", blas_kernels());
+    changed |= set_missing("GOMP_SPINCOUNT", "10000");
+    if (changed)
+        execv("/proc/self/exe", argv); /* on failure the slow defaults serve */
 }
 
 #endif

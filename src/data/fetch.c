@@ -32,25 +32,6 @@ static void widen_floats(float *restrict out, const float *restrict in, size_t c
         out[i] = in[i] * scale;
 }
 
-KD2M_CLONES
-static void normalise_channels(float *restrict values, size_t channels, size_t positions,
-                               const float *restrict mean, const float *restrict scale) {
-    for (size_t c = 0; c < channels; c++) {
-        float *channel = values + c * positions;
-#pragma omp simd
-        for (size_t i = 0; i < positions; i++)
-            channel[i] = (channel[i] - mean[c]) * scale[c];
-    }
-}
-
-KD2M_CLONES
-static void normalise_columns(float *restrict values, size_t columns, const float *restrict mean,
-                              const float *restrict scale) {
-#pragma omp simd
-    for (size_t i = 0; i < columns; i++)
-        values[i] = (values[i] - mean[i]) * scale[i];
-}
-
 void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t row,
                         const kd2m_normalisation *normalisation, float *values, int32_t *label) {
     const kd2m_part *part = kd2m_dataset_part(dataset, split);
@@ -66,14 +47,8 @@ void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t ro
     else
         widen_floats(values, (const float *)part->values.values + place * size, size,
                      dataset->raw.value_scale);
-    if (!normalisation)
-        return;
-    size_t channels = normalisation->channels;
-    if (channels == size)
-        normalise_columns(values, channels, normalisation->mean, normalisation->scale);
-    else
-        normalise_channels(values, channels, size / channels, normalisation->mean,
-                           normalisation->scale);
+    if (normalisation)
+        kd2m_normalisation_apply(normalisation, values, size);
 }
 
 /* sum[c] += sum over the channel's positions of value - mean[c], squared if `squared`. */

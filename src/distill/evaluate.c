@@ -137,6 +137,7 @@ kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const cha
     KD2M_TRY(kd2m_model_file_read(&file, context, model));
     KD2M_TRY(kd2m_dataset_open(&dataset, context, data, 0, 0));
     KD2M_TRY(kd2m_check_fit(context, file->graph, dataset, model));
+    KD2M_TRY(kd2m_net_check(context, file->graph, file->tensors));
     kd2m_dataset_describe(dataset, &info);
     KD2M_TRY(
         kd2m_runner_create(&runner, dataset, &file->normalisation, file->graph, EVALUATION_BATCH));

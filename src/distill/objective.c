@@ -31,7 +31,7 @@ static kd2m_status add_projector(kd2m_objective *objective, size_t index, uint64
     KD2M_TRY(kd2m_net_create(&match->projector, objective->context, match->projector_graph,
                              objective->batch, KD2M_NET_TRAINING, true));
     snprintf(match->name, sizeof match->name, "projector%zu", index);
-    kd2m_net_initialise(match->projector, projector_seed(seed, index));
+    KD2M_TRY(kd2m_net_initialise(match->projector, projector_seed(seed, index)));
     KD2M_TRY(allocate_floats(objective->context, &match->student_gradient, objective->batch,
                              match->student_width));
     KD2M_TRY(allocate_floats(objective->context, &match->compared, objective->batch,

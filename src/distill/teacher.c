@@ -43,6 +43,7 @@ kd2m_status kd2m_teacher_open(kd2m_teacher **out, kd2m_context *context, const c
     teacher->positions = info.sample_size / info.channels;
     KD2M_TRY(kd2m_model_file_read(&teacher->file, context, path));
     KD2M_TRY(kd2m_check_fit(context, teacher->file->graph, dataset, path));
+    KD2M_TRY(kd2m_net_check(context, teacher->file->graph, teacher->file->tensors));
     teacher->digest = KD2M_DIGEST_START;
     for (size_t i = 0; i < teacher->file->tensors->count; i++) {
         const kd2m_tensor *tensor = &teacher->file->tensors->items[i];

@@ -89,7 +89,7 @@ static void set_schedule(kd2m_trainer *trainer) {
 static kd2m_status initialise(kd2m_trainer *trainer) {
     kd2m_model_file *file = NULL;
     kd2m_status status = KD2M_OK;
-    kd2m_net_initialise(trainer->student, (uint64_t)trainer->settings->seed);
+    KD2M_TRY(kd2m_net_initialise(trainer->student, (uint64_t)trainer->settings->seed));
     if (!trainer->settings->initial)
         return KD2M_OK;
     KD2M_TRY(kd2m_model_file_read(&file, trainer->context, trainer->settings->initial));

@@ -33,8 +33,8 @@ static void *allocate(size_t count, size_t size) {
 }
 
 static int ours(work *w) {
-    return kd2m_gemm(w->context, false, false, w->m, w->n, w->k, 1, w->a, w->k, w->b, w->n, 0, w->c,
-                     w->n);
+    return (int)kd2m_gemm(w->context, false, false, w->m, w->n, w->k, 1, w->a, w->k, w->b, w->n, 0,
+                          w->c, w->n);
 }
 
 static int direct(work *w) {
@@ -43,8 +43,8 @@ static int direct(work *w) {
 }
 
 static int ours_double(work *w) {
-    return kd2m_gemm_double(w->context, false, false, w->m, w->n, w->k, 1, w->a2, w->k, w->b2, w->n,
-                            0, w->c2, w->n);
+    return (int)kd2m_gemm_double(w->context, false, false, w->m, w->n, w->k, 1, w->a2, w->k, w->b2,
+                                 w->n, 0, w->c2, w->n);
 }
 
 /* A fresh symmetric matrix, since LAPACK overwrites it; the copy is small beside the work. */

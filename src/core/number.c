@@ -53,7 +53,7 @@ double kd2m_parse_number(const char *text, size_t *length) {
     /* strtod wants the host's decimal point */
     const char *point = localeconv()->decimal_point;
     size_t used = 0;
-    for (size_t i = 0; i < *length && used < NUMBER_LENGTH; i++) {
+    for (size_t i = 0; i < *length; i++) {
         if (text[i] == '.' && strlen(point) < 8) {
             memcpy(copy + used, point, strlen(point));
             used += strlen(point);

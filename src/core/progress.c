@@ -1,4 +1,7 @@
-/* Progress of long work: see progress.h. The rate is smoothed over about five seconds. */
+/*
+ * Progress of long work: see progress.h. The rate is smoothed over about five seconds; before that
+ * it is the mean since the beginning, so that an odd first step does not count for more than it is.
+ */
 #include "progress.h"
 
 #include <math.h>
@@ -55,13 +58,14 @@ static void tell(kd2m_meter *meter, double now, int finished) {
     settings->progress(settings->user, &progress);
 }
 
-/* An exponential mean whose memory is SMOOTH_SECONDS, whatever the pace of the calls. */
+/* An exponential mean whose memory is SMOOTH_SECONDS, or all the time so far where that is less,
+ * whatever the pace of the calls. */
 static void measure_rate(kd2m_meter *meter, double now) {
     double seconds = now - meter->rate_time;
     if (!(seconds > 0))
         return;
     double latest = (meter->done - meter->rate_done) / seconds;
-    double share = meter->rate > 0 ? 1 - exp(-seconds / SMOOTH_SECONDS) : 1;
+    double share = fmax(1 - exp(-seconds / SMOOTH_SECONDS), seconds / (now - meter->start));
     meter->rate += share * (latest - meter->rate);
     meter->rate_done = meter->done;
     meter->rate_time = now;

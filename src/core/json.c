@@ -67,6 +67,17 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_json_string(kd2m_context *context, json_t **out, const char *text) {
+    *out = text ? json_string(text) : json_null();
+    if (*out)
+        return KD2M_OK;
+    json_t *unchecked = json_string_nocheck(text); /* made, unless memory is what was missing */
+    if (!unchecked)
+        return kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory to write JSON");
+    json_decref(unchecked);
+    return kd2m_fail(context, KD2M_ERROR_USAGE, "'%.80s' is not UTF-8 text", text);
+}
+
 kd2m_status kd2m_json_set(kd2m_context *context, json_t *object, const char *key, json_t *value) {
     if (json_object_set_new(object, key, value) == 0)
         return KD2M_OK;

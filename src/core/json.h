@@ -19,6 +19,9 @@ kd2m_status kd2m_json_text(kd2m_context *context, char **out, const json_t *valu
 /* Writes `value` and a newline, atomically. */
 kd2m_status kd2m_json_write(kd2m_context *context, const json_t *value, const char *path);
 
+/* *out = a new string, or null for NULL. Errors: KD2M_ERROR_USAGE for text that is not UTF-8. */
+kd2m_status kd2m_json_string(kd2m_context *context, json_t **out, const char *text);
+
 /* Takes over `value` (NULL = jansson was out of memory) under `key`. NaN and infinity are not JSON:
  * pass reals through kd2m_json_real, which makes them null. */
 kd2m_status kd2m_json_set(kd2m_context *context, json_t *object, const char *key, json_t *value);

@@ -44,6 +44,9 @@ static kd2m_status fail_value(kd2m_context *context, const kd2m_setting *setting
     case KD2M_SETTING_FLAG:
         return kd2m_fail(context, KD2M_ERROR_USAGE, "%s takes 0 or 1, not '%.80s'", setting->name,
                          shown);
+    case KD2M_SETTING_TEXT:
+        return kd2m_fail(context, KD2M_ERROR_USAGE, "%s takes text, not '%.80s'", setting->name,
+                         shown);
     default:
         return kd2m_fail(context, KD2M_ERROR_USAGE, "%s takes one of %s, not '%.80s'",
                          setting->name, setting->metavar, shown);
@@ -172,8 +175,11 @@ kd2m_status kd2m_settings_to_json(kd2m_context *context, const kd2m_setting_list
         const kd2m_setting *setting = &list->rows[i];
         json_t *value;
         if (is_text(setting)) {
-            const char *text = get_text(setting, settings);
-            value = text ? json_string(text) : json_null();
+            status = kd2m_json_string(context, &value, get_text(setting, settings));
+            if (status != KD2M_OK) {
+                kd2m_fail_within(context, status, "%s", setting->name);
+                goto cleanup;
+            }
         } else if (setting->type == KD2M_SETTING_REAL) {
             value = kd2m_json_real(get_number(setting, settings));
         } else {

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #define FIRST_SETTING_KEY 2000
+#define SETTINGS_MAX 64 /* flags of one command */
+#define NAME_SIZE 64
+#define HELP_SIZE 256
 #define BAR_WIDTH 24
 #define BAR_AFTER_SECONDS 1.0
 
@@ -178,22 +181,19 @@ static void flag_name(char *out, size_t size, const char *name) {
             *c = '-';
 }
 
-/* Options for the settings in `list`; names and help texts live as long as the process. */
-static struct argp_option *setting_options(const kd2m_setting_list *list) {
-    struct argp_option *options = calloc(list->count + 1, sizeof *options);
-    for (size_t i = 0; options && i < list->count; i++) {
+/* Options for the settings in `list`, in static memory: one command line is parsed in a process. */
+static const struct argp_option *setting_options(const kd2m_setting_list *list) {
+    static struct argp_option options[SETTINGS_MAX + 1];
+    static char names[SETTINGS_MAX][NAME_SIZE], helps[SETTINGS_MAX][HELP_SIZE];
+    for (size_t i = 0; i < list->count && i < SETTINGS_MAX; i++) {
         const kd2m_setting *setting = &list->rows[i];
-        char *name = malloc(64);
-        char *help = malloc(256);
-        if (!name || !help)
-            return NULL;
-        flag_name(name, 64, setting->name);
-        snprintf(help, 256, setting->fallback ? "%s (default: %s)" : "%s", setting->help,
+        flag_name(names[i], NAME_SIZE, setting->name);
+        snprintf(helps[i], HELP_SIZE, setting->fallback ? "%s (default: %s)" : "%s", setting->help,
                  setting->fallback);
-        options[i].name = name;
+        options[i].name = names[i];
         options[i].key = FIRST_SETTING_KEY + (int)i;
         options[i].arg = setting->type == KD2M_SETTING_FLAG ? NULL : setting->metavar;
-        options[i].doc = help;
+        options[i].doc = helps[i];
         options[i].group = 10;
     }
     return options;
@@ -225,13 +225,8 @@ void cli_parse(const struct argp *own, int argc, char **argv, void *input, cli_c
                cli_settings *settings) {
     static const struct argp common_argp = {.options = common_options, .parser = parse_common};
     struct argp settings_argp = {.parser = parse_setting};
-    if (settings) {
+    if (settings)
         settings_argp.options = setting_options(settings->list);
-        if (!settings_argp.options) {
-            fputs("kd2m: out of memory\n", stderr);
-            exit(1);
-        }
-    }
     const struct argp_child children[] = {
         {&common_argp, 0, NULL, 0},
         {settings ? &settings_argp : NULL, 0, NULL, 0},

@@ -107,6 +107,14 @@ static size_t key_length(const cursor *in) {
     return text[after] == '=' ? length : 0;
 }
 
+/* Keys are equal with '-' and '_' alike. */
+static bool same_key(const char *a, const char *b) {
+    for (; *a && *b; a++, b++)
+        if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
+            return false;
+    return *a == *b;
+}
+
 static kd2m_status read_item(cursor *in, kd2m_spec *spec) {
     kd2m_status status = KD2M_OK;
     skip_space(in);
@@ -120,7 +128,7 @@ static kd2m_status read_item(cursor *in, kd2m_spec *spec) {
     if (key > 0) {
         KD2M_TRY(copy_text(in, &item->key, in->at, key));
         for (size_t i = 0; i + 1 < spec->item_count; i++)
-            if (spec->items[i].key && strcmp(spec->items[i].key, item->key) == 0) {
+            if (spec->items[i].key && same_key(spec->items[i].key, item->key)) {
                 status =
                     kd2m_spec_fail(in->context, in->text, in->at, "'%s' is given twice", item->key);
                 goto cleanup;
@@ -224,6 +232,10 @@ kd2m_status kd2m_spec_settings(kd2m_context *context, const kd2m_spec *spec, con
             return kd2m_fail(context, KD2M_ERROR_USAGE,
                              "%s: '%.80s' at position %zu needs a key: 'key=%.80s'", spec->name,
                              item->value, item->position + 1, item->value);
+        if (i > 0 && bare && !spec->items[0].key && same_key(key, bare))
+            return kd2m_fail(context, KD2M_ERROR_USAGE,
+                             "%s: '%s' at position %zu is given twice, at first without its key",
+                             spec->name, key, item->position + 1);
         kd2m_status status = kd2m_settings_set(context, list, settings, key, item->value);
         if (status != KD2M_OK)
             return kd2m_fail_within(context, status, "%s, position %zu", spec->name,
@@ -250,13 +262,17 @@ static kd2m_status append(builder *to, const char *text) {
     return KD2M_OK;
 }
 
-static kd2m_status append_word(builder *to, const char *word) {
+static bool is_number(const char *word) {
+    size_t length;
+    kd2m_parse_number(word, &length);
+    return length > 0 && word[length] == '\0';
+}
+
+/* A word in quotes unless it is plain, as numbers with a '+' are, too, where a value stands. */
+static kd2m_status append_word(builder *to, const char *word, bool value) {
     kd2m_status status = KD2M_OK;
     bool plain = word[0] != '\0' && !strpbrk(word, " \t\n(),:=+*@~/");
-    size_t number;
-    kd2m_parse_number(word, &number);
-    plain |= number > 0 && word[number] == '\0';
-    if (plain)
+    if (plain || (value && is_number(word)))
         return append(to, word);
     KD2M_TRY(append(to, "\""));
     KD2M_TRY(append(to, word));
@@ -267,7 +283,7 @@ cleanup:
 
 static kd2m_status append_spec(builder *to, const kd2m_spec *spec) {
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(append_word(to, spec->name));
+    KD2M_TRY(append_word(to, spec->name, false));
     if (spec->inner) {
         KD2M_TRY(append(to, "("));
         KD2M_TRY(append_spec(to, spec->inner));
@@ -279,7 +295,7 @@ static kd2m_status append_spec(builder *to, const kd2m_spec *spec) {
             KD2M_TRY(append(to, spec->items[i].key));
             KD2M_TRY(append(to, "="));
         }
-        KD2M_TRY(append_word(to, spec->items[i].value));
+        KD2M_TRY(append_word(to, spec->items[i].value, true));
     }
 cleanup:
     return status;

@@ -1,4 +1,4 @@
 # Tests of src/core.
-foreach(subject context memory number parallel progress rng settings)
+foreach(subject context memory number parallel progress rng settings spec)
     kd2m_test(core_${subject} unit/core/test_${subject}.c)
 endforeach()

@@ -14,8 +14,9 @@
 struct kd2m_writer {
     kd2m_context *context;
     char *path;
-    char *temporary;
-    int file; /* -1 once closed */
+    char *folder;    /* that holds it */
+    char *temporary; /* NULL for a device or pipe, which is written itself */
+    int file;        /* -1 once closed */
     int committed;
 };
 
@@ -24,21 +25,47 @@ static kd2m_status fail(kd2m_writer *writer) {
                      strerror(errno));
 }
 
-kd2m_status kd2m_writer_open(kd2m_writer **out, kd2m_context *context, const char *path) {
-    *out = NULL;
+/* All memory that the writer ever needs: a commit that has renamed can't fail any more. */
+static kd2m_status create(kd2m_writer **out, kd2m_context *context, const char *path) {
     kd2m_writer *writer = NULL;
-    size_t size = strlen(path) + 32;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(context, (void **)&writer, 1, sizeof *writer));
     writer->context = context;
     writer->file = -1;
     KD2M_TRY(kd2m_text_copy(context, &writer->path, path));
-    KD2M_TRY(kd2m_alloc(context, (void **)&writer->temporary, size, 1));
-    snprintf(writer->temporary, size, "%s.tmp-%ld", path, (long)getpid());
+    KD2M_TRY(kd2m_text_copy(context, &writer->folder, strchr(path, '/') ? path : "."));
+    char *slash = strrchr(writer->folder, '/');
+    if (slash)
+        slash[slash == writer->folder] = '\0';
+    *out = writer;
+    writer = NULL;
+cleanup:
+    kd2m_writer_close(writer);
+    return status;
+}
+
+static kd2m_status open_temporary(kd2m_writer *writer) {
+    size_t size = strlen(writer->path) + 32;
+    kd2m_status status = kd2m_alloc(writer->context, (void **)&writer->temporary, size, 1);
+    if (status != KD2M_OK)
+        return status;
+    snprintf(writer->temporary, size, "%s.tmp-%ld", writer->path, (long)getpid());
     writer->file = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (writer->file < 0) {
-        status = fail(writer);
-        goto cleanup;
+    return writer->file < 0 ? fail(writer) : KD2M_OK;
+}
+
+kd2m_status kd2m_writer_open(kd2m_writer **out, kd2m_context *context, const char *path) {
+    *out = NULL;
+    kd2m_writer *writer = NULL;
+    struct stat found;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(create(&writer, context, path));
+    if (stat(path, &found) != 0 || S_ISREG(found.st_mode)) {
+        KD2M_TRY(open_temporary(writer));
+    } else {
+        writer->file = open(path, O_WRONLY | O_CLOEXEC); /* a folder can't be opened so */
+        if (writer->file < 0)
+            KD2M_TRY(fail(writer));
     }
     *out = writer;
     writer = NULL;
@@ -65,32 +92,28 @@ kd2m_status kd2m_writer_write(kd2m_writer *writer, const void *bytes, size_t siz
 
 /* Makes the rename itself survive a power cut. Some file systems can't flush a folder: not fatal.
  */
-static kd2m_status flush_folder(kd2m_writer *writer) {
-    char *folder = NULL;
-    kd2m_status status = kd2m_text_copy(writer->context, &folder, writer->path);
-    if (status != KD2M_OK)
-        return status;
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = '\0';
-    int descriptor = open(slash ? folder : ".", O_RDONLY | O_CLOEXEC);
+static void flush_folder(const kd2m_writer *writer) {
+    int descriptor = open(writer->folder, O_RDONLY | O_CLOEXEC);
     if (descriptor >= 0) {
         fsync(descriptor);
         close(descriptor);
     }
-    kd2m_free(writer->context, folder);
-    return KD2M_OK;
 }
 
 kd2m_status kd2m_writer_commit(kd2m_writer *writer) {
-    if (fsync(writer->file) != 0 && errno != EINVAL) /* EINVAL: a device such as /dev/null */
+    if (fsync(writer->file) != 0 && errno != EINVAL) /* EINVAL: a device or pipe */
         return fail(writer);
     int closed = close(writer->file);
     writer->file = -1;
-    if (closed != 0 || rename(writer->temporary, writer->path) != 0)
+    if (closed != 0)
+        return fail(writer);
+    if (!writer->temporary)
+        return KD2M_OK;
+    if (rename(writer->temporary, writer->path) != 0)
         return fail(writer);
     writer->committed = 1;
-    return flush_folder(writer);
+    flush_folder(writer);
+    return KD2M_OK;
 }
 
 void kd2m_writer_close(kd2m_writer *writer) {
@@ -101,6 +124,7 @@ void kd2m_writer_close(kd2m_writer *writer) {
     if (writer->temporary && !writer->committed)
         unlink(writer->temporary);
     kd2m_free(writer->context, writer->temporary);
+    kd2m_free(writer->context, writer->folder);
     kd2m_free(writer->context, writer->path);
     kd2m_free(writer->context, writer);
 }

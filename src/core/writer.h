@@ -1,6 +1,7 @@
 /*
  * Atomic file writing: bytes go to a temporary file beside the target; commit flushes it to disk
- * and renames it into place. Until then, and after any failure, the target is what it was.
+ * and renames it into place. Until then, and after any failure, the target is what it was. Where
+ * the target is a device or a pipe (/dev/null, /dev/stdout), bytes go straight to it.
  */
 #ifndef KD2M_CORE_WRITER_H
 #define KD2M_CORE_WRITER_H

@@ -2,6 +2,8 @@
 PACKAGES = build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev \
            liblapacke-dev zlib1g-dev libjansson-dev libcmocka-dev
 
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
 .PHONY: demo check build packages
 
 demo: build
@@ -16,4 +18,4 @@ build: packages
 
 packages:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || \
-	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); }
+	    { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES); }

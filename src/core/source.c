@@ -274,9 +274,11 @@ kd2m_status kd2m_source_read_all(kd2m_source *source, void **out, size_t *size, 
     *out = NULL;
     *size = 0;
     unsigned char *memory = NULL;
+    size_t used;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(read_growing(source, &memory, size, limit));
+    KD2M_TRY(read_growing(source, &memory, &used, limit));
     KD2M_TRY(kd2m_source_expect_end(source, "the largest size that is read"));
+    *size = used;
     *out = memory;
     memory = NULL;
 cleanup:

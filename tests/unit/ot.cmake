@@ -4,3 +4,4 @@ kd2m_test(ot_scan unit/ot/test_scan.c)
 kd2m_test(ot_assignment unit/ot/test_assignment.c ${problem})
 
 
+kd2m_test(ot_network_simplex unit/ot/test_network_simplex.c ${problem})

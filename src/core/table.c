@@ -10,7 +10,7 @@
 #include "json.h"
 #include "memory.h"
 
-#define CELL_SIZE 512
+#define NUMBER_SIZE 1024 /* two numbers of the largest size, 15 digits after the point */
 #define COLUMN_GAP 2
 
 typedef struct column {
@@ -78,6 +78,10 @@ kd2m_status kd2m_table_add_column(kd2m_table *table, const char *key, const char
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "table '%s': column '%s' comes after rows or has %d digits", table->name,
                          key, digits);
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].key, key) == 0)
+            return kd2m_fail(context, KD2M_ERROR_USAGE, "table '%s': there is a column '%s'",
+                             table->name, key);
     KD2M_TRY(kd2m_grow(context, (void **)&table->columns, &table->column_capacity,
                        table->column_count, table->column_count + 1, sizeof *table->columns));
     column *added = &table->columns[table->column_count];
@@ -176,17 +180,19 @@ static size_t display_width(const char *text) {
     return width;
 }
 
-static void format_cell(char out[CELL_SIZE], const column *of, const cell *what) {
+/* The cell as it is shown: its own text, or a number written into `number`. */
+static const char *cell_text(char number[NUMBER_SIZE], const column *of, const cell *what) {
     if (!what->filled)
-        snprintf(out, CELL_SIZE, "-");
-    else if (of->type == KD2M_COLUMN_TEXT)
-        snprintf(out, CELL_SIZE, "%s", what->text);
-    else if (of->type == KD2M_COLUMN_INTEGER)
-        snprintf(out, CELL_SIZE, "%lld", (long long)what->integer);
+        return "-";
+    if (of->type == KD2M_COLUMN_TEXT)
+        return what->text;
+    if (of->type == KD2M_COLUMN_INTEGER)
+        snprintf(number, NUMBER_SIZE, "%lld", (long long)what->integer);
     else if (of->type == KD2M_COLUMN_REAL || !isfinite(what->sd))
-        snprintf(out, CELL_SIZE, "%.*f", of->digits, what->real);
+        snprintf(number, NUMBER_SIZE, "%.*f", of->digits, what->real);
     else
-        snprintf(out, CELL_SIZE, "%.*f ± %.*f", of->digits, what->real, of->digits, what->sd);
+        snprintf(number, NUMBER_SIZE, "%.*f ± %.*f", of->digits, what->real, of->digits, what->sd);
+    return number;
 }
 
 /* A text that grows. */
@@ -222,17 +228,16 @@ static kd2m_status append_cell(builder *to, const char *text, size_t width, int 
     return append(to, "%*s%s%*s", fill, "", text, last ? 0 : COLUMN_GAP, "");
 }
 
-static kd2m_status measure_widths(const kd2m_table *table, size_t *widths) {
-    char text[CELL_SIZE];
+static void measure_widths(const kd2m_table *table, size_t *widths) {
+    char number[NUMBER_SIZE];
     for (size_t c = 0; c < table->column_count; c++) {
         widths[c] = display_width(table->columns[c].title);
         for (size_t r = 0; r < table->row_count; r++) {
-            format_cell(text, &table->columns[c], &table->cells[r * table->column_count + c]);
-            size_t width = display_width(text);
+            size_t width = display_width(
+                cell_text(number, &table->columns[c], &table->cells[r * table->column_count + c]));
             widths[c] = width > widths[c] ? width : widths[c];
         }
     }
-    return KD2M_OK;
 }
 
 kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out) {
@@ -240,18 +245,19 @@ kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out) {
     kd2m_context *context = table->context;
     size_t columns = table->column_count;
     size_t *widths = NULL;
-    char text[CELL_SIZE];
+    char number[NUMBER_SIZE];
     builder to = {context, NULL, 0, 0};
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(context, (void **)&widths, columns, sizeof *widths));
-    KD2M_TRY(measure_widths(table, widths));
+    measure_widths(table, widths);
     for (size_t c = 0; c < columns; c++)
         KD2M_TRY(append_cell(&to, table->columns[c].title, widths[c],
                              table->columns[c].type == KD2M_COLUMN_TEXT, c + 1 == columns));
     KD2M_TRY(append(&to, "\n"));
     for (size_t r = 0; r < table->row_count; r++) {
         for (size_t c = 0; c < columns; c++) {
-            format_cell(text, &table->columns[c], &table->cells[r * columns + c]);
+            const char *text =
+                cell_text(number, &table->columns[c], &table->cells[r * columns + c]);
             KD2M_TRY(append_cell(&to, text, widths[c], table->columns[c].type == KD2M_COLUMN_TEXT,
                                  c + 1 == columns));
         }
@@ -267,20 +273,20 @@ cleanup:
     return status;
 }
 
-static json_t *cell_json(const column *of, const cell *what) {
-    if (!what->filled)
-        return json_null();
-    switch (of->type) {
-    case KD2M_COLUMN_TEXT:
-        return json_string(what->text);
-    case KD2M_COLUMN_INTEGER:
-        return json_integer((json_int_t)what->integer);
-    case KD2M_COLUMN_REAL:
-        return kd2m_json_real(what->real);
-    default:
-        return json_pack("{s:o, s:o}", "mean", kd2m_json_real(what->real), "sd",
+/* *out = the cell, a new reference; NULL where jansson is out of memory, for kd2m_json_set to see.
+ */
+static kd2m_status cell_json(kd2m_context *context, json_t **out, const column *of,
+                             const cell *what) {
+    if (!what->filled || of->type == KD2M_COLUMN_TEXT)
+        return kd2m_json_string(context, out, what->filled ? what->text : NULL);
+    if (of->type == KD2M_COLUMN_INTEGER)
+        *out = json_integer((json_int_t)what->integer);
+    else if (of->type == KD2M_COLUMN_REAL)
+        *out = kd2m_json_real(what->real);
+    else
+        *out = json_pack("{s:o, s:o}", "mean", kd2m_json_real(what->real), "sd",
                          kd2m_json_real(what->sd));
-    }
+    return KD2M_OK;
 }
 
 /* Appends `value` (taken over; NULL = out of memory) to `array`. */
@@ -290,22 +296,30 @@ static kd2m_status push(kd2m_context *context, json_t *array, json_t *value) {
                : kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory to write JSON");
 }
 
+static kd2m_status push_text(kd2m_context *context, json_t *array, const char *text) {
+    json_t *value;
+    kd2m_status status = kd2m_json_string(context, &value, text);
+    return status == KD2M_OK ? push(context, array, value) : status;
+}
+
 static kd2m_status fill_json(const kd2m_table *table, json_t *columns, json_t *rows,
                              json_t *notes) {
     kd2m_context *context = table->context;
+    json_t *value;
     kd2m_status status = KD2M_OK;
     for (size_t c = 0; c < table->column_count; c++)
-        KD2M_TRY(push(context, columns, json_string(table->columns[c].key)));
+        KD2M_TRY(push_text(context, columns, table->columns[c].key));
     for (size_t r = 0; r < table->row_count; r++) {
+        const cell *cells = &table->cells[r * table->column_count];
         json_t *row = json_object();
         KD2M_TRY(push(context, rows, row));
-        for (size_t c = 0; c < table->column_count; c++)
-            KD2M_TRY(kd2m_json_set(
-                context, row, table->columns[c].key,
-                cell_json(&table->columns[c], &table->cells[r * table->column_count + c])));
+        for (size_t c = 0; c < table->column_count; c++) {
+            KD2M_TRY(cell_json(context, &value, &table->columns[c], &cells[c]));
+            KD2M_TRY(kd2m_json_set(context, row, table->columns[c].key, value));
+        }
     }
     for (size_t i = 0; i < table->note_count; i++)
-        KD2M_TRY(push(context, notes, json_string(table->notes[i])));
+        KD2M_TRY(push_text(context, notes, table->notes[i]));
 cleanup:
     return status;
 }
@@ -313,11 +327,12 @@ cleanup:
 kd2m_status kd2m_table_to_json(const kd2m_table *table, char **out) {
     *out = NULL;
     kd2m_context *context = table->context;
-    json_t *object = json_object();
+    json_t *object = json_object(), *name;
     json_t *columns = json_array(), *rows = json_array(), *notes = json_array();
     char *text = NULL;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_json_set(context, object, "name", json_string(table->name)));
+    KD2M_TRY(kd2m_json_string(context, &name, table->name));
+    KD2M_TRY(kd2m_json_set(context, object, "name", name));
     KD2M_TRY(kd2m_json_set(context, object, "columns", columns ? json_incref(columns) : NULL));
     KD2M_TRY(kd2m_json_set(context, object, "rows", rows ? json_incref(rows) : NULL));
     KD2M_TRY(kd2m_json_set(context, object, "notes", notes ? json_incref(notes) : NULL));

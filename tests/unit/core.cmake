@@ -1,4 +1,4 @@
 # Tests of src/core.
-foreach(subject context memory number parallel progress rng settings source spec writer)
+foreach(subject context json memory number parallel progress rng settings source spec table writer)
     kd2m_test(core_${subject} unit/core/test_${subject}.c)
 endforeach()

@@ -36,8 +36,9 @@ static kd2m_status fill(kd2m_source *source) {
     source->at = source->ahead = 0;
     if (source->file < 0) {
         size_t count = source->memory_left < BUFFER_SIZE ? source->memory_left : BUFFER_SIZE;
-        if (count > 0)
-            memcpy(source->buffer, source->memory, count);
+        if (count == 0)
+            return KD2M_OK; /* the memory may be NULL */
+        memcpy(source->buffer, source->memory, count);
         source->memory += count;
         source->memory_left -= count;
         source->ahead = count;

@@ -79,14 +79,17 @@ static void impossible_sizes_are_refused(void **state) {
     } cases[] = {
         {SIZE_MAX, 1}, {1, SIZE_MAX}, {SIZE_MAX / 2, 4}, {SIZE_MAX / 8 + 1, 8}, {PTRDIFF_MAX, 1},
     };
+    kd2m_context *counting = testing_failing_context(SIZE_MAX);
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         void *memory = &memory;
-        EXPECT_STATUS(context, KD2M_ERROR_MEMORY,
-                      kd2m_alloc(context, &memory, cases[c].count, cases[c].size));
-        EXPECT_MESSAGE(context, "out of memory");
+        EXPECT_STATUS(counting, KD2M_ERROR_MEMORY,
+                      kd2m_alloc(counting, &memory, cases[c].count, cases[c].size));
+        EXPECT_MESSAGE(counting, "out of memory");
         assert_null(memory);
     }
+    assert_int_equal(0, testing_allocations()); /* the allocator never hears of them */
+    kd2m_context_free(counting);
 }
 
 static void refused_memory_is_reported(void **state) {

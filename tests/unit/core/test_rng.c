@@ -152,8 +152,8 @@ static void below_is_in_range_and_even(void **state) {
 }
 
 /*
- * Ranges of 3/4 of the generator's own, where one that does not reject gives every third of the
- * range a share of 1/2, 1/4, 1/4; and ranges on both sides of 2^32.
+ * Ranges of 3/4 of the generator's own, where one that does not reject gives the thirds of the
+ * range, or the remainders by 3, shares of 1/2, 1/4, 1/4; and ranges on both sides of 2^32.
  */
 static void below_is_even_for_huge_ranges(void **state) {
     static const uint64_t huge[] = {
@@ -162,7 +162,7 @@ static void below_is_even_for_huge_ranges(void **state) {
     };
     (void)state;
     for (size_t c = 0; c < sizeof huge / sizeof *huge; c++) {
-        int thirds[3] = {0}, odd[2] = {0};
+        int thirds[3] = {0}, remainders[3] = {0};
         kd2m_rng rng;
         kd2m_rng_init(&rng, 15, KD2M_STREAM_TEST, c);
         for (int i = 0; i < DRAWS; i++) {
@@ -170,10 +170,10 @@ static void below_is_even_for_huge_ranges(void **state) {
             assert_true(drawn < huge[c]);
             uint64_t third = drawn / (huge[c] / 3);
             thirds[third < 2 ? third : 2]++;
-            odd[drawn & 1]++;
+            remainders[drawn % 3]++;
         }
         expect_even(thirds, 3, DRAWS);
-        expect_even(odd, 2, DRAWS);
+        expect_even(remainders, 3, DRAWS);
     }
 }
 

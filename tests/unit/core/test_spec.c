@@ -52,6 +52,7 @@ static void whole_texts_are_read(void **state) {
         {"\"odd name, really\":k=v", "odd name, really<k=v>"},
         {"bearing:load=1e+3,speed=-.5", "bearing<load=1e+3><speed=-.5>"},
         {"gauss-w2", "gauss-w2"},
+        {"a(b):k=x)y", "a{b}<k=x)y>"},
         {"f(idx:/a b)", "f{idx</a b>}"},
     };
     (void)state;

@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "memory.h"
+#include "text.h"
 
 #define ITEMS_MAX 256
 #define SHOWN 60 /* bytes of text that an error shows around the place */
@@ -244,24 +245,6 @@ kd2m_status kd2m_spec_settings(kd2m_context *context, const kd2m_spec *spec, con
     return KD2M_OK;
 }
 
-/* A text under construction. */
-typedef struct builder {
-    kd2m_context *context;
-    char *text;
-    size_t length, capacity;
-} builder;
-
-static kd2m_status append(builder *to, const char *text) {
-    size_t length = strlen(text);
-    kd2m_status status = kd2m_grow(to->context, (void **)&to->text, &to->capacity, to->length,
-                                   to->length + length + 1, 1);
-    if (status != KD2M_OK)
-        return status;
-    memcpy(to->text + to->length, text, length + 1);
-    to->length += length;
-    return KD2M_OK;
-}
-
 static bool is_number(const char *word) {
     size_t length;
     kd2m_parse_number(word, &length);
@@ -269,31 +252,31 @@ static bool is_number(const char *word) {
 }
 
 /* A word in quotes unless it is plain, as numbers with a '+' are, too, where a value stands. */
-static kd2m_status append_word(builder *to, const char *word, bool value) {
+static kd2m_status append_word(kd2m_text *to, const char *word, bool value) {
     kd2m_status status = KD2M_OK;
     bool plain = word[0] != '\0' && !strpbrk(word, " \t\n(),:=+*@~/");
     if (plain || (value && is_number(word)))
-        return append(to, word);
-    KD2M_TRY(append(to, "\""));
-    KD2M_TRY(append(to, word));
-    KD2M_TRY(append(to, "\""));
+        return kd2m_text_append(to, "%s", word);
+    KD2M_TRY(kd2m_text_append(to, "\""));
+    KD2M_TRY(kd2m_text_append(to, "%s", word));
+    KD2M_TRY(kd2m_text_append(to, "\""));
 cleanup:
     return status;
 }
 
-static kd2m_status append_spec(builder *to, const kd2m_spec *spec) {
+static kd2m_status append_spec(kd2m_text *to, const kd2m_spec *spec) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(append_word(to, spec->name, false));
     if (spec->inner) {
-        KD2M_TRY(append(to, "("));
+        KD2M_TRY(kd2m_text_append(to, "("));
         KD2M_TRY(append_spec(to, spec->inner));
-        KD2M_TRY(append(to, ")"));
+        KD2M_TRY(kd2m_text_append(to, ")"));
     }
     for (size_t i = 0; i < spec->item_count; i++) {
-        KD2M_TRY(append(to, i == 0 ? ":" : ","));
+        KD2M_TRY(kd2m_text_append(to, "%s", i == 0 ? ":" : ","));
         if (spec->items[i].key) {
-            KD2M_TRY(append(to, spec->items[i].key));
-            KD2M_TRY(append(to, "="));
+            KD2M_TRY(kd2m_text_append(to, "%s", spec->items[i].key));
+            KD2M_TRY(kd2m_text_append(to, "="));
         }
         KD2M_TRY(append_word(to, spec->items[i].value, true));
     }
@@ -303,7 +286,7 @@ cleanup:
 
 kd2m_status kd2m_spec_text(kd2m_context *context, char **out, const kd2m_spec *spec) {
     *out = NULL;
-    builder to = {context, NULL, 0, 0};
+    kd2m_text to = {context, NULL, 0, 0};
     kd2m_status status = append_spec(&to, spec);
     if (status == KD2M_OK)
         *out = to.text;

@@ -2,13 +2,13 @@
 #include "kd2m/table.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "context.h"
 #include "json.h"
 #include "memory.h"
+#include "text.h"
 
 #define NUMBER_SIZE 1024 /* two numbers of the largest size, 15 digits after the point */
 #define COLUMN_GAP 2
@@ -195,37 +195,13 @@ static const char *cell_text(char number[NUMBER_SIZE], const column *of, const c
     return number;
 }
 
-/* A text that grows. */
-typedef struct builder {
-    kd2m_context *context;
-    char *text;
-    size_t length, capacity;
-} builder;
-
-static kd2m_status append(builder *to, const char *format, ...) KD2M_PRINTF(2, 3);
-static kd2m_status append(builder *to, const char *format, ...) {
-    va_list arguments, again;
-    va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    kd2m_status status = kd2m_grow(to->context, (void **)&to->text, &to->capacity, to->length,
-                                   to->length + (size_t)length + 1, 1);
-    if (status == KD2M_OK) {
-        vsnprintf(to->text + to->length, (size_t)length + 1, format, again);
-        to->length += (size_t)length;
-    }
-    va_end(again);
-    return status;
-}
-
 /* One cell, filled up to `width`: texts to the left, numbers to the right. No white space ends a
  * line. */
-static kd2m_status append_cell(builder *to, const char *text, size_t width, int left, int last) {
+static kd2m_status append_cell(kd2m_text *to, const char *text, size_t width, int left, int last) {
     int fill = (int)(width - display_width(text));
     if (left)
-        return append(to, "%s%*s", text, last ? 0 : fill + COLUMN_GAP, "");
-    return append(to, "%*s%s%*s", fill, "", text, last ? 0 : COLUMN_GAP, "");
+        return kd2m_text_append(to, "%s%*s", text, last ? 0 : fill + COLUMN_GAP, "");
+    return kd2m_text_append(to, "%*s%s%*s", fill, "", text, last ? 0 : COLUMN_GAP, "");
 }
 
 static void measure_widths(const kd2m_table *table, size_t *widths) {
@@ -246,14 +222,14 @@ kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out) {
     size_t columns = table->column_count;
     size_t *widths = NULL;
     char number[NUMBER_SIZE];
-    builder to = {context, NULL, 0, 0};
+    kd2m_text to = {context, NULL, 0, 0};
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(context, (void **)&widths, columns, sizeof *widths));
     measure_widths(table, widths);
     for (size_t c = 0; c < columns; c++)
         KD2M_TRY(append_cell(&to, table->columns[c].title, widths[c],
                              table->columns[c].type == KD2M_COLUMN_TEXT, c + 1 == columns));
-    KD2M_TRY(append(&to, "\n"));
+    KD2M_TRY(kd2m_text_append(&to, "\n"));
     for (size_t r = 0; r < table->row_count; r++) {
         for (size_t c = 0; c < columns; c++) {
             const char *text =
@@ -261,10 +237,10 @@ kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out) {
             KD2M_TRY(append_cell(&to, text, widths[c], table->columns[c].type == KD2M_COLUMN_TEXT,
                                  c + 1 == columns));
         }
-        KD2M_TRY(append(&to, "\n"));
+        KD2M_TRY(kd2m_text_append(&to, "\n"));
     }
     for (size_t i = 0; i < table->note_count; i++)
-        KD2M_TRY(append(&to, "%s%s\n", i == 0 ? "\n" : "", table->notes[i]));
+        KD2M_TRY(kd2m_text_append(&to, "%s%s\n", i == 0 ? "\n" : "", table->notes[i]));
     *out = to.text;
     to.text = NULL;
 cleanup:

@@ -22,7 +22,7 @@ KD2M_BEGIN_DECLS
 /* clang-format off */
 #define KD2M_TRAIN_SETTINGS(X)                                                                     \
     X(TEXT,    data,         NULL,      0, 0,        "SPEC",   "data set, e.g. idx:DIR or bearing:load=1")             \
-    X(TEXT,    model,        NULL,      0, 0,        "SPEC",   "net to train, e.g. mlp:784-64-10 or cnn1d:width=0.25") \
+    X(TEXT,    model,        NULL,      0, 0,        "SPEC",   "net to train, e.g. mlp:784-64-10, cnn1d:width=0.25 or resnet20") \
     X(TEXT,    teacher,      NULL,      0, 0,        "RUN",    "teacher: a run folder or model file")                  \
     X(TEXT,    loss,         NULL,      0, 0,        "EXPR",   "terms to minimise, e.g. 'ce + 0.5*w2@features'")       \
     X(TEXT,    metric,       NULL,      0, 0,        "SPEC",   "short for --loss 'ce + WEIGHT*SPEC'")                  \

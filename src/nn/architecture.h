@@ -10,10 +10,11 @@
 #define KD2M_WIDTH_SETTING(X)                                                                      \
     X(REAL, width, "1", 0.001, 1000, "FACTOR", "multiplies the hidden widths")
 
-/* Builds one net, node after node in a chain. */
+/* Builds one net, node after node in a chain; for a branch, set `last` back. */
 typedef struct kd2m_builder {
     kd2m_graph *graph;
-    size_t last; /* the node that the next one takes its input from */
+    size_t last;    /* the node that the next one takes its input from */
+    size_t variant; /* the 20 of resnet20; 0 for architectures without variants */
 } kd2m_builder;
 
 /* Appends a node behind the last one. */
@@ -31,7 +32,8 @@ size_t kd2m_builder_width(double width, double factor);
 
 typedef struct kd2m_architecture {
     const char *name;
-    const char *bare; /* the key that a value without a key stands for, or NULL */
+    const size_t *variants; /* numbers that follow the name in a spec, 0 behind the last; or NULL */
+    const char *bare;       /* the key that a value without a key stands for, or NULL */
     kd2m_setting_list parameters;
     size_t parameters_size; /* of the settings struct */
     /* Adds everything behind the input. Errors: KD2M_ERROR_USAGE where the input's shape or the

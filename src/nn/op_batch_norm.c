@@ -3,6 +3,7 @@
  *     y = weight (x - mean) / sqrt(variance + 1e-5) + bias
  * In training by the batch's mean and (biased) variance, which move the running ones by a tenth,
  * the running variance towards the unbiased one, as PyTorch does; in inference by the running ones.
+ * Attribute: relu (0), 1 for max(y, 0) in the same pass; oneDNN keeps a bit a value for backward.
  */
 #include "context.h"
 #include "operator.h"
@@ -15,6 +16,7 @@ enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VARIANCE };
 typedef struct batch_norm {
     kd2m_primitive *forward, *backward;
     kd2m_buffer *mean, *variance; /* of the batch; NULL in inference */
+    bool relu;
 } batch_norm;
 
 /* Values per channel in a batch. */
@@ -27,6 +29,12 @@ static size_t sample(const kd2m_operation *operation) {
 
 static kd2m_status infer(kd2m_operation *operation) {
     const kd2m_operation *input = operation->inputs[0];
+    batch_norm *state = operation->state;
+    size_t relu;
+    kd2m_status status = kd2m_operation_attribute(operation, "relu", 0, 0, &relu);
+    if (status != KD2M_OK)
+        return status;
+    state->relu = relu != 0;
     operation->dims = input->dims;
     for (size_t i = 0; i < input->dims; i++)
         operation->shape[i] = input->shape[i];
@@ -40,6 +48,25 @@ static kd2m_status infer(kd2m_operation *operation) {
     return KD2M_OK;
 }
 
+static unsigned flags_of(const batch_norm *state) {
+    unsigned flags = dnnl_use_scale | dnnl_use_shift;
+    return state->relu ? flags | dnnl_fuse_norm_relu : flags;
+}
+
+/* The bits that backward needs of the ReLU. */
+static kd2m_status keep_signs(kd2m_operation *operation) {
+    kd2m_status status;
+    batch_norm *state = operation->state;
+    kd2m_buffer *signs;
+    KD2M_TRY(kd2m_engine_buffer(operation->engine, &signs,
+                                kd2m_primitive_layout(state->forward, dnnl_query_workspace_md)));
+    kd2m_primitive_bind(state->forward, DNNL_ARG_WORKSPACE, signs);
+    if (state->backward)
+        kd2m_primitive_bind(state->backward, DNNL_ARG_WORKSPACE, signs);
+cleanup:
+    return status;
+}
+
 static kd2m_status create_forward(kd2m_operation *operation) {
     kd2m_status status;
     batch_norm *state = operation->state;
@@ -48,7 +75,7 @@ static kd2m_status create_forward(kd2m_operation *operation) {
     bool training = operation->kind == KD2M_NET_TRAINING;
     const kd2m_buffer *mean = operation->weights[RUNNING_MEAN].values;
     const kd2m_buffer *variance = operation->weights[RUNNING_VARIANCE].values;
-    unsigned flags = dnnl_use_scale | dnnl_use_shift;
+    unsigned flags = flags_of(state);
     if (training) {
         KD2M_TRY(kd2m_engine_buffer(engine, &state->mean, &mean->layout));
         KD2M_TRY(kd2m_engine_buffer(engine, &state->variance, &variance->layout));
@@ -80,11 +107,11 @@ static kd2m_status create_backward(kd2m_operation *operation) {
     batch_norm *state = operation->state;
     const kd2m_buffer *input = operation->inputs[0]->output;
     dnnl_batch_normalization_desc_t description;
-    KD2M_TRY(kd2m_engine_status(operation->context,
-                                dnnl_batch_normalization_backward_desc_init(
-                                    &description, dnnl_backward, &input->layout, &input->layout,
-                                    EPSILON, dnnl_use_scale | dnnl_use_shift),
-                                "describing batch normalisation's backward pass"));
+    KD2M_TRY(kd2m_engine_status(
+        operation->context,
+        dnnl_batch_normalization_backward_desc_init(&description, dnnl_backward, &input->layout,
+                                                    &input->layout, EPSILON, flags_of(state)),
+        "describing batch normalisation's backward pass"));
     KD2M_TRY(
         kd2m_engine_primitive(operation->engine, &state->backward, &description, state->forward));
     kd2m_primitive *backward = state->backward;
@@ -103,12 +130,15 @@ cleanup:
 
 static kd2m_status create(kd2m_operation *operation) {
     kd2m_status status;
+    const batch_norm *state = operation->state;
     KD2M_TRY(kd2m_operation_place_output(operation, &operation->inputs[0]->output->layout));
     for (size_t i = 0; i < operation->weight_count; i++)
         KD2M_TRY(kd2m_operation_place_parameter(operation, i, NULL));
     KD2M_TRY(create_forward(operation));
     if (operation->needs_gradient)
         KD2M_TRY(create_backward(operation));
+    if (state->relu && operation->kind == KD2M_NET_TRAINING)
+        KD2M_TRY(keep_signs(operation));
 cleanup:
     return status;
 }
@@ -142,7 +172,7 @@ cleanup:
     return status;
 }
 
-static const char *const attributes[] = {NULL};
+static const char *const attributes[] = {"relu", NULL};
 
 const kd2m_operator kd2m_operator_batch_norm = {
     .name = "batch_norm",

@@ -52,20 +52,65 @@ size_t kd2m_builder_width(double width, double factor) {
     return (size_t)fmax(1.0, round(width * factor));
 }
 
-static kd2m_status find_architecture(kd2m_context *context, const kd2m_architecture **out,
-                                     const char *text, const kd2m_spec *spec) {
-    const char *names[ARCHITECTURE_COUNT];
+/* Whether `name` is the architecture's, followed by one of its variants if it has any. */
+static bool has_name(const kd2m_architecture *architecture, const char *name, size_t *variant) {
+    char number[24];
+    size_t length = strlen(architecture->name);
+    *variant = 0;
+    if (strncmp(name, architecture->name, length) != 0)
+        return false;
+    if (!architecture->variants)
+        return name[length] == '\0';
+    for (const size_t *known = architecture->variants; *known; known++) {
+        snprintf(number, sizeof number, "%zu", *known);
+        if (strcmp(name + length, number) == 0)
+            *variant = *known;
+    }
+    return *variant != 0;
+}
+
+#define NAMES 64
+typedef char zoo_name[32];
+
+/* All names, 'cnn1d', 'mlp', 'resnet8', ...; returns how many. */
+static size_t list_names(zoo_name names[NAMES]) {
+    size_t count = 0;
     for (size_t i = 0; i < ARCHITECTURE_COUNT; i++) {
-        names[i] = architectures[i]->name;
-        if (strcmp(spec->name, names[i]) == 0) {
+        const size_t *variant = architectures[i]->variants;
+        if (!variant && count < NAMES)
+            snprintf(names[count++], sizeof *names, "%s", architectures[i]->name);
+        for (; variant && *variant && count < NAMES; variant++)
+            snprintf(names[count++], sizeof *names, "%s%zu", architectures[i]->name, *variant);
+    }
+    return count;
+}
+
+static kd2m_status fail_unknown(kd2m_context *context, const char *text, const kd2m_spec *spec) {
+    zoo_name names[NAMES];
+    const char *pointers[NAMES];
+    char known[512] = "";
+    size_t count = list_names(names), length = 0;
+    for (size_t i = 0; i < count; i++) {
+        pointers[i] = names[i];
+        if (length < sizeof known)
+            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "",
+                                       names[i]);
+    }
+    const char *near = kd2m_nearest_name(spec->name, pointers, count);
+    return kd2m_spec_fail(
+        context, text, spec->position, "unknown architecture '%s'%s%s%s; known: %s", spec->name,
+        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", known);
+}
+
+static kd2m_status find_architecture(kd2m_context *context, const kd2m_architecture **out,
+                                     size_t *variant, const char *text, const kd2m_spec *spec) {
+    for (size_t i = 0; i < ARCHITECTURE_COUNT; i++) {
+        if (has_name(architectures[i], spec->name, variant)) {
             *out = architectures[i];
             return KD2M_OK;
         }
     }
-    const char *near = kd2m_nearest_name(spec->name, names, ARCHITECTURE_COUNT);
-    return kd2m_spec_fail(context, text, spec->position, "unknown architecture '%s'%s%s%s",
-                          spec->name, near ? "; did you mean '" : "", near ? near : "",
-                          near ? "'?" : "");
+    return fail_unknown(context, text, spec);
 }
 
 kd2m_status kd2m_zoo_build(kd2m_graph **out, kd2m_context *context, const char *spec, size_t dims,
@@ -78,7 +123,7 @@ kd2m_status kd2m_zoo_build(kd2m_graph **out, kd2m_context *context, const char *
     char *canonical = NULL;
     void *parameters = NULL;
     KD2M_TRY(kd2m_spec_parse(&parsed, context, spec));
-    KD2M_TRY(find_architecture(context, &architecture, spec, parsed));
+    KD2M_TRY(find_architecture(context, &architecture, &builder.variant, spec, parsed));
     if (parsed->inner) {
         status = kd2m_spec_fail(context, spec, parsed->inner->position,
                                 "'%s' takes nothing in parentheses", architecture->name);

@@ -2,6 +2,7 @@
  * The zoo: architectures by name, one file each, listed in zoo.def.
  *     mlp:784-512-256-10     widths from input to classes; hidden ones take ReLU
  *     cnn1d:width=1          1-D convolutional net for signals
+ *     resnet20:width=1       residual net for images: 8, 20, 32, 56 (CIFAR form), 18, 34
  * `width=` multiplies all hidden widths.
  */
 #ifndef KD2M_NN_ZOO_H

@@ -266,6 +266,22 @@ static void batch_norm(reference_net *net, size_t index, bool backward) {
     }
 }
 
+static void add(reference_net *net, size_t index, bool backward) {
+    const kd2m_node *node = &net->graph->nodes[index];
+    reference_value *y = &net->nodes[index];
+    if (!backward)
+        memset(y->values, 0, y->count * sizeof *y->values);
+    for (size_t k = 0; k < node->input_count; k++) {
+        reference_value *x = &net->nodes[node->inputs[k]];
+        for (size_t i = 0; i < y->count; i++) {
+            if (backward)
+                x->gradient[i] += y->gradient[i];
+            else
+                y->values[i] += x->values[i];
+        }
+    }
+}
+
 static void linear(reference_net *net, size_t index, bool backward) {
     reference_value *x = &net->nodes[net->graph->nodes[index].inputs[0]], *y = &net->nodes[index];
     reference_parameter *weight = reference_find(net, index, "weight");
@@ -304,7 +320,19 @@ static void pass(reference_net *net, size_t index, bool backward) {
     }
 }
 
-static void run(reference_net *net, size_t index, bool backward) {
+/* The ReLU that a node's attribute puts behind it: on its values, or on its gradient. */
+static void rectify(reference_value *y, bool backward) {
+    for (size_t i = 0; i < y->count; i++) {
+        if (y->values[i] > 0)
+            continue;
+        if (backward)
+            y->gradient[i] = 0;
+        else
+            y->values[i] = 0;
+    }
+}
+
+static void run_plain(reference_net *net, size_t index, bool backward) {
     const kd2m_node *node = &net->graph->nodes[index];
     if (is(node, "conv"))
         convolve(net, index, backward);
@@ -314,10 +342,21 @@ static void run(reference_net *net, size_t index, bool backward) {
         batch_norm(net, index, backward);
     else if (is(node, "max_pool"))
         max_pool(net, index, backward);
+    else if (is(node, "add"))
+        add(net, index, backward);
     else if (is(node, "relu") || is(node, "flatten") || is(node, "global_pool"))
         pass(net, index, backward);
     else
         fail_msg("the reference knows no '%s'", node->op);
+}
+
+static void run(reference_net *net, size_t index, bool backward) {
+    bool relu = attribute(&net->graph->nodes[index], "relu", 0) != 0;
+    if (relu && backward)
+        rectify(&net->nodes[index], true);
+    run_plain(net, index, backward);
+    if (relu && !backward)
+        rectify(&net->nodes[index], false);
 }
 
 void reference_forward(reference_net *net, const double *input) {

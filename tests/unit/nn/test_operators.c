@@ -135,7 +135,36 @@ static kd2m_graph *build_batch_norm(kd2m_context *context, size_t variant) {
                                        {3, 5, 4}, {32, 3, 3}, {19, 6, 6}};
     const size_t *shape = shapes[variant % 6];
     kd2m_graph *graph = pair_graph(context, shape[0], shape[1], shape[2]);
-    pair_node(graph, "batch_norm", widened(graph, variant >= 6, 18), NULL);
+    pair_node(graph, "batch_norm", widened(graph, variant / 6 % 2, 18), "relu",
+              variant < 12 ? 0.0 : 1.0, NULL);
+    return graph;
+}
+
+/* Of one input twice, of two in other layouts, of three; with and without ReLU. */
+static kd2m_graph *build_add(kd2m_context *context, size_t variant) {
+    static const size_t shapes[][3] = {{7}, {3, 5}, {18, 4, 3}, {18, 5}};
+    const size_t *shape = shapes[variant % 4];
+    kd2m_graph *graph = pair_graph(context, shape[0], shape[1], shape[2]);
+    size_t other = widened(graph, variant % 4 >= 2, 18);
+    size_t node = pair_node(graph, "add", 0, "relu", variant < 4 ? 0.0 : 1.0, NULL);
+    assert_int_equal(kd2m_graph_connect(graph, node, other), KD2M_OK);
+    if (variant >= 4)
+        assert_int_equal(kd2m_graph_connect(graph, node, 0), KD2M_OK);
+    return graph;
+}
+
+/* A block of a residual net: the sum's two ways share their beginning. */
+static kd2m_graph *build_residual(kd2m_context *context, size_t variant) {
+    kd2m_graph *graph = pair_graph(context, 3, 7, 6);
+    size_t from = widened(graph, true, 17);
+    size_t node = pair_node(graph, "conv", from, "out", 17.0, "kernel", 3.0, "pad", 1.0, "stride",
+                            variant ? 2.0 : 1.0, "bias", 0.0, NULL);
+    node = pair_node(graph, "batch_norm", node, "relu", 1.0, NULL);
+    if (variant)
+        from = pair_node(graph, "conv", from, "out", 17.0, "kernel", 1.0, "stride", 2.0, NULL);
+    node = pair_node(graph, "add", node, "relu", 1.0, NULL);
+    assert_int_equal(kd2m_graph_connect(graph, node, from), KD2M_OK);
+    pair_node(graph, "global_pool", node, NULL);
     return graph;
 }
 
@@ -188,7 +217,9 @@ static const operator_case cases[] = {
     {"random conv", build_random_conv, 20},
     {"max_pool", build_max_pool, 12},
     {"max_pool side by side", build_max_pool_apart, 2},
-    {"batch_norm", build_batch_norm, 12},
+    {"batch_norm", build_batch_norm, 24},
+    {"add", build_add, 8},
+    {"residual", build_residual, 2},
     {"global_pool", build_global_pool, 12},
     {"mlp", build_mlp, 2},
     {"cnn", build_cnn, 2},

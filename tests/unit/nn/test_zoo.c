@@ -110,6 +110,59 @@ static void cnn1d_student_is_ten_times_smaller(void **state) {
     kd2m_context_free(context);
 }
 
+static void resnets_have_the_parameters_of_their_papers(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(2);
+    static const struct {
+        const char *spec;
+        size_t parameters; /* PyTorch's count */
+    } nets[] = {
+        {"resnet8", 78042},
+        {"resnet20", 272474},
+        {"resnet32", 466906},
+        {"resnet56", 855770},
+        {"resnet20:width=0.5", 68786},
+        {"resnet18", 11181642},
+        {"resnet18:stem=cifar", 11173962},
+        {"resnet34", 21289802},
+    };
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        kd2m_graph *graph = build(context, nets[i].spec, 3, (size_t[3]){3, 32, 32}, 10);
+        size_t stage;
+        EXPECT_OK(context, kd2m_graph_find(graph, "stage3", &stage));
+        assert_string_equal(graph->nodes[stage].op, "add");
+        assert_string_equal(graph->nodes[graph->features].name, "global_pool");
+        assert_int_equal(run(context, graph), nets[i].parameters);
+        kd2m_graph_free(graph);
+    }
+    kd2m_context_free(context);
+}
+
+static void resnets_take_images_of_any_size_and_depth(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(2);
+    static const size_t shapes[][3] = {{1, 28, 28}, {3, 5, 7}, {2, 1, 1}, {4, 2, 40}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        kd2m_graph *graph = build(context, "resnet8:width=0.5", 3, shapes[i], 3);
+        run(context, graph);
+        kd2m_graph_free(graph);
+        graph = build(context, "resnet18:width=0.1", 3, shapes[i], 3);
+        run(context, graph);
+        kd2m_graph_free(graph);
+    }
+    kd2m_graph *graph;
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_zoo_build(&graph, context, "resnet8", 2, (size_t[3]){1, 64}, 3));
+    EXPECT_MESSAGE(context, "takes images");
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_zoo_build(&graph, context, "resnet8:stem=big", 3, shapes[0], 3));
+    EXPECT_MESSAGE(context, "stem=big is neither");
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_zoo_build(&graph, context, "resnet21", 3, shapes[0], 3));
+    EXPECT_MESSAGE(context, "resnet8, resnet18");
+    kd2m_context_free(context);
+}
+
 static void cnn1d_takes_signals_of_any_length_from_64(void **state) {
     (void)state;
     kd2m_context *context = testing_context(1);
@@ -224,6 +277,8 @@ int main(void) {
         cmocka_unit_test(mlp_without_hidden_layers_has_the_input_for_features),
         cmocka_unit_test(cnn1d_student_is_ten_times_smaller),
         cmocka_unit_test(cnn1d_takes_signals_of_any_length_from_64),
+        cmocka_unit_test(resnets_have_the_parameters_of_their_papers),
+        cmocka_unit_test(resnets_take_images_of_any_size_and_depth),
         cmocka_unit_test(projector_is_one_linear_map),
         cmocka_unit_test(says_what_does_not_fit),
         cmocka_unit_test(refuses_very_deep_specs),

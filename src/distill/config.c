@@ -111,7 +111,7 @@ static json_t *digest_json(uint64_t digest) {
 }
 
 static json_t *teacher_digest(const kd2m_trainer *trainer) {
-    return trainer->teacher ? digest_json(trainer->teacher->digest) : json_null();
+    return trainer->teacher ? digest_json(kd2m_teacher_digest(trainer->teacher)) : json_null();
 }
 
 static kd2m_status write_config(kd2m_trainer *trainer, const kd2m_run_folder *folder) {

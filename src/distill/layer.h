@@ -5,6 +5,13 @@
 #include "loss.h"
 #include "net.h"
 
+/* Numbers in a row of a layer of channels x positions after the reduction. */
+size_t kd2m_reduced_width(size_t channels, size_t positions, kd2m_reduction reduction);
+
+/* out (rows x channels) = means over the positions of `map` (rows x channels x positions). */
+void kd2m_pool_positions(const float *map, size_t rows, size_t channels, size_t positions,
+                         float *out);
+
 /*
  * out (batch x width after the reduction) = a node's output of the last forward. `scratch` has room
  * for the whole map, batch x kd2m_net_width; it may not be `out`.

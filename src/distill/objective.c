@@ -6,13 +6,9 @@
 #include <stdio.h>
 
 #include "context.h"
+#include "layer.h"
 #include "memory.h"
 #include "zoo.h"
-
-static size_t reduced_width(const kd2m_net *net, size_t node, kd2m_reduction reduction) {
-    return reduction == KD2M_REDUCTION_POOL ? kd2m_net_channels(net, node)
-                                            : kd2m_net_width(net, node);
-}
 
 static kd2m_status allocate_floats(kd2m_context *context, float **out, size_t rows, size_t width) {
     return kd2m_alloc(context, (void **)out, rows * width, sizeof **out);
@@ -47,19 +43,21 @@ cleanup:
 static kd2m_status bind_match(kd2m_objective *objective, kd2m_bound_term *bound, uint64_t seed) {
     const kd2m_term *term = bound->term;
     kd2m_match wanted = {.reduction = term->reduction};
+    const kd2m_net *student = objective->student;
+    kd2m_teacher_layer *layer = &wanted.teacher_layer;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_graph_find(objective->student_graph, term->layer, &wanted.student_node));
-    KD2M_TRY(kd2m_graph_find(objective->teacher->file->graph, term->teacher_layer,
-                             &wanted.teacher_node));
-    wanted.student_width = reduced_width(objective->student, wanted.student_node, term->reduction);
-    wanted.teacher_width =
-        reduced_width(objective->teacher->net, wanted.teacher_node, term->reduction);
+    KD2M_TRY(kd2m_teacher_find_layer(objective->teacher, term->teacher_layer, layer));
+    size_t channels = kd2m_net_channels(student, wanted.student_node);
+    size_t positions = kd2m_net_width(student, wanted.student_node) / channels;
+    wanted.student_width = kd2m_reduced_width(channels, positions, term->reduction);
+    wanted.teacher_width = kd2m_reduced_width(layer->channels, layer->positions, term->reduction);
     bool project = wanted.student_width != wanted.teacher_width &&
                    !(bound->info.traits & KD2M_METRIC_ANY_WIDTH);
     for (size_t i = 0; i < objective->match_count; i++) {
         const kd2m_match *match = &objective->matches[i];
         if (match->reduction == wanted.reduction && match->student_node == wanted.student_node &&
-            match->teacher_node == wanted.teacher_node && (match->projector != NULL) == project) {
+            match->teacher_layer.number == layer->number && (match->projector != NULL) == project) {
             bound->match = i;
             return KD2M_OK;
         }
@@ -69,8 +67,8 @@ static kd2m_status bind_match(kd2m_objective *objective, kd2m_bound_term *bound,
     *match = wanted;
     KD2M_TRY(allocate_floats(objective->context, &match->student, objective->batch,
                              wanted.student_width));
-    KD2M_TRY(allocate_floats(objective->context, &match->teacher, objective->batch,
-                             wanted.teacher_width));
+    KD2M_TRY(allocate_floats(objective->context, &match->teacher,
+                             kd2m_teacher_rows(objective->teacher), wanted.teacher_width));
     KD2M_TRY(allocate_floats(objective->context, &match->gradient, objective->batch,
                              project ? wanted.teacher_width : wanted.student_width));
     if (project) {
@@ -110,6 +108,42 @@ static kd2m_status bind_term(kd2m_objective *objective, kd2m_bound_term *bound, 
     return status == KD2M_OK ? status : kd2m_fail_within(context, status, "term '%s'", term->text);
 }
 
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* What a step works in, once the terms are bound. */
+static kd2m_status allocate_batch(kd2m_objective *objective) {
+    kd2m_context *context = objective->context;
+    kd2m_teacher *teacher = objective->teacher;
+    size_t batch = objective->batch, classes = objective->classes;
+    size_t rows = teacher ? kd2m_teacher_rows(teacher) : 0;
+    size_t widest = classes;
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < objective->match_count; i++) {
+        const kd2m_match *match = &objective->matches[i];
+        const kd2m_teacher_layer *layer = &match->teacher_layer;
+        widest = larger(widest, kd2m_net_width(objective->student, match->student_node));
+        widest = larger(widest, layer->channels * layer->positions);
+    }
+    KD2M_TRY(allocate_floats(context, &objective->logits, batch, classes));
+    KD2M_TRY(allocate_floats(context, &objective->logits_gradient, batch, classes));
+    KD2M_TRY(allocate_floats(context, &objective->scratch, larger(batch, rows), widest));
+    if (teacher) {
+        const kd2m_teacher_layer *logits = &objective->teacher_logits_layer;
+        KD2M_TRY(kd2m_teacher_find_layer(teacher, "logits", &objective->teacher_logits_layer));
+        if (logits->channels * logits->positions != classes) {
+            status = kd2m_fail(context, KD2M_ERROR_INPUT,
+                               "the teacher knows %zu classes, the student is to learn %zu",
+                               logits->channels * logits->positions, classes);
+            goto cleanup;
+        }
+        KD2M_TRY(allocate_floats(context, &objective->teacher_logits, rows, classes));
+    }
+cleanup:
+    return status;
+}
+
 kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_net *student,
                                   const kd2m_graph *student_graph, kd2m_teacher *teacher,
                                   uint64_t seed) {
@@ -129,26 +163,11 @@ kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_ne
     size_t count = objective->loss->count;
     KD2M_TRY(kd2m_alloc(context, (void **)&objective->terms, count, sizeof *objective->terms));
     KD2M_TRY(kd2m_alloc(context, (void **)&objective->matches, count, sizeof *objective->matches));
-    size_t widest = objective->classes;
     for (size_t i = 0; i < count; i++) {
         objective->terms[i].term = &objective->loss->terms[i];
         KD2M_TRY(bind_term(objective, &objective->terms[i], seed));
     }
-    for (size_t i = 0; i < objective->match_count; i++) {
-        const kd2m_match *match = &objective->matches[i];
-        size_t width = match->projector ? match->teacher_width : match->student_width;
-        widest = width > widest ? width : widest;
-        width = kd2m_net_width(student, match->student_node);
-        widest = width > widest ? width : widest;
-        width = teacher ? kd2m_net_width(teacher->net, match->teacher_node) : 0;
-        widest = width > widest ? width : widest;
-    }
-    KD2M_TRY(allocate_floats(context, &objective->logits, objective->batch, objective->classes));
-    KD2M_TRY(
-        allocate_floats(context, &objective->teacher_logits, objective->batch, objective->classes));
-    KD2M_TRY(allocate_floats(context, &objective->logits_gradient, objective->batch,
-                             objective->classes));
-    KD2M_TRY(allocate_floats(context, &objective->scratch, objective->batch, widest));
+    KD2M_TRY(allocate_batch(objective));
     kd2m_objective_reset(objective);
     *out = objective;
     objective = NULL;

@@ -20,7 +20,8 @@
 /* A layer of the student beside one of the teacher, shared by the terms that name the same pair. */
 typedef struct kd2m_match {
     kd2m_reduction reduction;
-    size_t student_node, teacher_node;
+    size_t student_node;
+    kd2m_teacher_layer teacher_layer;
     size_t student_width, teacher_width; /* after the reduction */
     char name[32];                       /* of the projector in stored state, 'projector0' */
     kd2m_graph *projector_graph;         /* owned; NULL where none is needed */
@@ -28,7 +29,7 @@ typedef struct kd2m_match {
     double teacher_variance;             /* tr(B) over the training set */
     float *student;                      /* batch x student_width: the student's rows */
     float *compared;         /* batch x width: what terms see; = student without a projector */
-    float *teacher;          /* batch x teacher_width */
+    float *teacher;          /* teacher's rows x teacher_width */
     float *gradient;         /* batch x width: sum over terms of weight * gradient */
     float *student_gradient; /* batch x student_width: the same before the projector */
 } kd2m_match;
@@ -61,13 +62,15 @@ typedef struct kd2m_objective {
     kd2m_net *student;               /* borrowed, training kind */
     const kd2m_graph *student_graph; /* borrowed */
     kd2m_teacher *teacher;           /* borrowed, NULL without one */
+    kd2m_teacher_layer teacher_logits_layer;
     size_t batch, classes;
     kd2m_bound_term *terms; /* loss->count */
     kd2m_match *matches;
     size_t match_count;
-    float *logits, *teacher_logits, *logits_gradient; /* batch x classes */
-    float *scratch;                                   /* batch x widest: one term's gradient */
-    double value;                                     /* of the last batch */
+    float *logits, *logits_gradient; /* batch x classes */
+    float *teacher_logits;           /* teacher's rows x classes; NULL without a teacher */
+    float *scratch;                  /* most rows x widest: a term's gradient, a layer's map */
+    double value;                    /* of the last batch */
 } kd2m_objective;
 
 /*
@@ -81,16 +84,15 @@ void kd2m_objective_free(kd2m_objective *objective);
 
 /* Measures tr(B) of every match over the training split and sets the divisors; with `scale` false
  * they are 1. */
-kd2m_status kd2m_objective_measure(kd2m_objective *objective, const kd2m_dataset *dataset,
-                                   bool scale);
+kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale);
 
 /*
  * Forward of teacher, student and projectors, value and gradient of all terms, backward. The
  * optimiser's step is the caller's. With `measure_shares` each term's own gradient norm over the
  * student's parameters is measured first (one more backward per term).
  */
-kd2m_status kd2m_objective_step(kd2m_objective *objective, const float *values,
-                                const int32_t *labels, bool measure_shares);
+kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *batch,
+                                bool measure_shares);
 
 /* Forgets the sums: an epoch begins. */
 void kd2m_objective_reset(kd2m_objective *objective);

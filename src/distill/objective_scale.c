@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "context.h"
-#include "layer.h"
 #include "memory.h"
 #include "objective.h"
 
@@ -16,7 +15,7 @@ typedef struct moments {
     size_t rows;
 } moments;
 
-static kd2m_status add_moments(void *user, kd2m_runner *runner, size_t rows) {
+static kd2m_status add_moments(void *user, kd2m_teacher *teacher, size_t rows) {
     moments *m = user;
     kd2m_objective *objective = m->objective;
     size_t offset = 0;
@@ -24,8 +23,8 @@ static kd2m_status add_moments(void *user, kd2m_runner *runner, size_t rows) {
     for (size_t k = 0; k < objective->match_count; k++) {
         kd2m_match *match = &objective->matches[k];
         size_t width = match->teacher_width;
-        KD2M_TRY(kd2m_read_layer(runner->net, match->teacher_node, match->reduction,
-                                 objective->scratch, match->teacher));
+        KD2M_TRY(kd2m_teacher_read(teacher, &match->teacher_layer, match->reduction,
+                                   objective->scratch, match->teacher));
         for (size_t j = 0; m->rows == 0 && j < width; j++)
             m->shift[offset + j] = match->teacher[j];
         for (size_t i = 0; i < rows; i++)
@@ -55,12 +54,9 @@ static kd2m_status set_divisor(kd2m_objective *objective, kd2m_bound_term *bound
     return KD2M_OK;
 }
 
-kd2m_status kd2m_objective_measure(kd2m_objective *objective, const kd2m_dataset *dataset,
-                                   bool scale) {
+kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale) {
     kd2m_context *context = objective->context;
-    kd2m_teacher *teacher = objective->teacher;
     moments m = {.objective = objective};
-    kd2m_runner *runner = NULL;
     kd2m_status status = KD2M_OK;
     size_t width = 0, offset = 0;
     for (size_t k = 0; k < objective->match_count; k++)
@@ -70,10 +66,7 @@ kd2m_status kd2m_objective_measure(kd2m_objective *objective, const kd2m_dataset
     KD2M_TRY(kd2m_alloc(context, (void **)&m.shift, width, sizeof(double)));
     KD2M_TRY(kd2m_alloc(context, (void **)&m.sum, width, sizeof(double)));
     KD2M_TRY(kd2m_alloc(context, (void **)&m.square, width, sizeof(double)));
-    KD2M_TRY(kd2m_runner_create(&runner, dataset, &teacher->file->normalisation,
-                                teacher->file->graph, objective->batch));
-    KD2M_TRY(kd2m_net_load(runner->net, teacher->file->tensors));
-    KD2M_TRY(kd2m_runner_run(runner, KD2M_TRAIN, NULL, add_moments, &m));
+    KD2M_TRY(kd2m_teacher_pass(objective->teacher, add_moments, &m));
     for (size_t k = 0; k < objective->match_count; k++) {
         double variance = 0, n = (double)m.rows;
         for (size_t j = 0; j < objective->matches[k].teacher_width; j++, offset++)
@@ -83,7 +76,6 @@ kd2m_status kd2m_objective_measure(kd2m_objective *objective, const kd2m_dataset
     for (size_t i = 0; scale && i < objective->loss->count; i++)
         KD2M_TRY(set_divisor(objective, &objective->terms[i]));
 cleanup:
-    kd2m_runner_free(runner);
     kd2m_free(context, m.shift);
     kd2m_free(context, m.sum);
     kd2m_free(context, m.square);

@@ -24,23 +24,23 @@ static kd2m_status add_reduced(kd2m_net *net, size_t node, kd2m_reduction reduct
     return kd2m_net_gradient_add(net, node, scratch, 1);
 }
 
-static kd2m_status forward(kd2m_objective *objective, const float *values) {
+static kd2m_status forward(kd2m_objective *objective, const kd2m_batch *batch) {
     kd2m_status status = KD2M_OK;
     kd2m_teacher *teacher = objective->teacher;
-    KD2M_TRY(kd2m_net_forward(objective->student, values));
+    KD2M_TRY(kd2m_net_forward(objective->student, batch->values));
     KD2M_TRY(kd2m_net_read(objective->student, objective->student_graph->logits, objective->logits,
                            objective->classes));
     if (!teacher)
         return KD2M_OK;
-    KD2M_TRY(kd2m_teacher_forward(teacher, values));
-    KD2M_TRY(kd2m_net_read(teacher->net, teacher->file->graph->logits, objective->teacher_logits,
-                           objective->classes));
+    KD2M_TRY(kd2m_teacher_forward(teacher, batch));
+    KD2M_TRY(kd2m_teacher_read(teacher, &objective->teacher_logits_layer, KD2M_REDUCTION_FLATTEN,
+                               objective->scratch, objective->teacher_logits));
     for (size_t i = 0; i < objective->match_count; i++) {
         kd2m_match *match = &objective->matches[i];
         KD2M_TRY(kd2m_read_layer(objective->student, match->student_node, match->reduction,
                                  objective->scratch, match->student));
-        KD2M_TRY(kd2m_read_layer(teacher->net, match->teacher_node, match->reduction,
-                                 objective->scratch, match->teacher));
+        KD2M_TRY(kd2m_teacher_read(teacher, &match->teacher_layer, match->reduction,
+                                   objective->scratch, match->teacher));
         if (match->projector) {
             KD2M_TRY(kd2m_net_forward(match->projector, match->student));
             KD2M_TRY(kd2m_net_read(match->projector, match->projector_graph->logits,
@@ -82,6 +82,8 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
     }
     kd2m_sample x = {.rows = batch, .labels = labels, .classes = classes};
     kd2m_sample y = x;
+    y.rows = kd2m_teacher_rows(objective->teacher);
+    y.labels = kd2m_teacher_labels(objective->teacher);
     x.logits = objective->logits;
     y.logits = objective->teacher_logits;
     x.logits_stride = y.logits_stride = classes;
@@ -169,17 +171,17 @@ static void add_sums(kd2m_bound_term *bound) {
         bound->sums.largest_gap = last->certificate.gap;
 }
 
-kd2m_status kd2m_objective_step(kd2m_objective *objective, const float *values,
-                                const int32_t *labels, bool measure_shares) {
+kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *batch,
+                                bool measure_shares) {
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(forward(objective, values));
+    KD2M_TRY(forward(objective, batch));
     if (measure_shares)
-        KD2M_TRY(measure_gradient_norms(objective, labels));
+        KD2M_TRY(measure_gradient_norms(objective, batch->labels));
     clear_gradients(objective);
     objective->value = 0;
     for (size_t i = 0; i < objective->loss->count; i++) {
         kd2m_bound_term *bound = &objective->terms[i];
-        KD2M_TRY(evaluate_term(objective, bound, labels));
+        KD2M_TRY(evaluate_term(objective, bound, batch->labels));
         objective->value += bound->factor * bound->last.value;
         add_sums(bound);
     }

@@ -44,7 +44,7 @@ static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
     KD2M_TRY(kd2m_trainer_outcome(trainer, &tensors));
     KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_TEST, &test, NULL, NULL));
     if (trainer->teacher)
-        KD2M_TRY(kd2m_teacher_evaluate(trainer->teacher, trainer->dataset, KD2M_TEST, &teacher));
+        KD2M_TRY(kd2m_teacher_evaluate(trainer->teacher, KD2M_TEST, &teacher));
     *out = (kd2m_run_result){
         .test_accuracy = test.accuracy,
         .test_loss = test.loss,

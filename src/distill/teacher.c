@@ -1,60 +1,23 @@
-/* The teacher as a model file: see teacher.h. */
-#include "teacher.h"
-
+/* What all kinds of teachers share: see teacher.h. */
 #include <string.h>
 
 #include "context.h"
-#include "digest.h"
+#include "layer.h"
 #include "memory.h"
-
-/* The student's input x = (v - m) s becomes the teacher's (v - m') s' = x (s'/s) + (m - m') s'. */
-static kd2m_status set_input_map(kd2m_teacher *teacher, const kd2m_normalisation *student) {
-    const kd2m_normalisation *own = &teacher->file->normalisation;
-    size_t bytes = own->channels * sizeof(float);
-    if (memcmp(own->mean, student->mean, bytes) == 0 &&
-        memcmp(own->scale, student->scale, bytes) == 0)
-        return KD2M_OK;
-    kd2m_context *context = teacher->context;
-    kd2m_status status = KD2M_OK;
-    size_t sample = teacher->channels * teacher->positions;
-    KD2M_TRY(kd2m_alloc(context, (void **)&teacher->factor, own->channels, sizeof(float)));
-    KD2M_TRY(kd2m_alloc(context, (void **)&teacher->offset, own->channels, sizeof(float)));
-    KD2M_TRY(kd2m_alloc(context, (void **)&teacher->input, teacher->batch * sample, sizeof(float)));
-    for (size_t c = 0; c < own->channels; c++) {
-        teacher->factor[c] = own->scale[c] / student->scale[c];
-        teacher->offset[c] = (student->mean[c] - own->mean[c]) * own->scale[c];
-    }
-cleanup:
-    return status;
-}
+#include "teacher_kind.h"
 
 kd2m_status kd2m_teacher_open(kd2m_teacher **out, kd2m_context *context, const char *path,
                               const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
                               size_t batch) {
     *out = NULL;
     kd2m_teacher *teacher = NULL;
-    kd2m_dataset_info info;
-    kd2m_dataset_describe(dataset, &info);
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(context, (void **)&teacher, 1, sizeof *teacher));
     teacher->context = context;
+    teacher->dataset = dataset;
+    teacher->normalisation = normalisation;
     teacher->batch = batch;
-    teacher->channels = info.channels;
-    teacher->positions = info.sample_size / info.channels;
-    KD2M_TRY(kd2m_model_file_read(&teacher->file, context, path));
-    KD2M_TRY(kd2m_check_fit(context, teacher->file->graph, dataset, path));
-    KD2M_TRY(kd2m_net_check(context, teacher->file->graph, teacher->file->tensors));
-    teacher->digest = KD2M_DIGEST_START;
-    for (size_t i = 0; i < teacher->file->tensors->count; i++) {
-        const kd2m_tensor *tensor = &teacher->file->tensors->items[i];
-        if (tensor->type == KD2M_TENSOR_F32)
-            teacher->digest =
-                kd2m_digest(teacher->digest, tensor->values, tensor->count * sizeof(float));
-    }
-    KD2M_TRY(kd2m_net_create(&teacher->net, context, teacher->file->graph, batch,
-                             KD2M_NET_INFERENCE, false));
-    KD2M_TRY(kd2m_net_load(teacher->net, teacher->file->tensors));
-    KD2M_TRY(set_input_map(teacher, normalisation));
+    KD2M_TRY(kd2m_teacher_net_open(teacher, path));
     *out = teacher;
     teacher = NULL;
 cleanup:
@@ -65,34 +28,80 @@ cleanup:
 void kd2m_teacher_free(kd2m_teacher *teacher) {
     if (!teacher)
         return;
-    kd2m_free(teacher->context, teacher->input);
-    kd2m_free(teacher->context, teacher->offset);
-    kd2m_free(teacher->context, teacher->factor);
-    kd2m_net_free(teacher->net);
-    kd2m_model_file_free(teacher->file);
+    if (teacher->own)
+        teacher->kind->free(teacher->context, teacher->own);
     kd2m_free(teacher->context, teacher);
 }
 
-kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const float *values) {
-    if (!teacher->factor)
-        return kd2m_net_forward(teacher->net, values);
-    float *to = teacher->input;
-    for (size_t i = 0; i < teacher->batch; i++)
-        for (size_t c = 0; c < teacher->channels; c++)
-            for (size_t p = 0; p < teacher->positions; p++)
-                *to++ = *values++ * teacher->factor[c] + teacher->offset[c];
-    return kd2m_net_forward(teacher->net, teacher->input);
+uint64_t kd2m_teacher_digest(const kd2m_teacher *teacher) {
+    return teacher->digest;
 }
 
-kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, const kd2m_dataset *dataset,
-                                  kd2m_split split, kd2m_evaluation *out) {
-    kd2m_runner *runner = NULL;
+size_t kd2m_teacher_rows(const kd2m_teacher *teacher) {
+    return teacher->rows;
+}
+
+const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher) {
+    return teacher->labels;
+}
+
+kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
+                                    kd2m_teacher_layer *out) {
+    return teacher->kind->find_layer(teacher, name, out);
+}
+
+kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch) {
+    return teacher->kind->forward(teacher, batch);
+}
+
+kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out) {
+    return teacher->kind->evaluate(teacher, split, out);
+}
+
+kd2m_status kd2m_teacher_read(kd2m_teacher *teacher, const kd2m_teacher_layer *layer,
+                              kd2m_reduction reduction, float *scratch, float *out) {
+    if (layer->positions == 1 || reduction != KD2M_REDUCTION_POOL)
+        return teacher->kind->read(teacher, layer->number, out);
+    kd2m_status status = teacher->kind->read(teacher, layer->number, scratch);
+    if (status == KD2M_OK)
+        kd2m_pool_positions(scratch, teacher->rows, layer->channels, layer->positions, out);
+    return status;
+}
+
+/* Fills `batch` with rows from `first` on, the last one repeated where they end. */
+static void fetch_rows(const kd2m_teacher *teacher, size_t first, float *values, int32_t *labels,
+                       uint32_t *ids) {
+    size_t size = kd2m_dataset_sample_size(teacher->dataset);
+    size_t last = teacher->dataset->row_count[KD2M_TRAIN] - 1;
+    for (size_t i = 0; i < teacher->batch; i++) {
+        size_t row = first + i < last ? first + i : last;
+        kd2m_dataset_fetch(teacher->dataset, KD2M_TRAIN, row, teacher->normalisation,
+                           values + i * size, &labels[i]);
+        ids[i] = (uint32_t)row;
+    }
+}
+
+kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user) {
+    kd2m_context *context = teacher->context;
+    size_t total = teacher->dataset->row_count[KD2M_TRAIN], batch = teacher->batch;
+    size_t sample = kd2m_dataset_sample_size(teacher->dataset);
+    float *values = NULL;
+    int32_t *labels = NULL;
+    uint32_t *ids = NULL;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_runner_create(&runner, dataset, &teacher->file->normalisation,
-                                teacher->file->graph, teacher->batch));
-    KD2M_TRY(kd2m_net_load(runner->net, teacher->file->tensors));
-    KD2M_TRY(kd2m_runner_run(runner, split, out, NULL, NULL));
+    KD2M_TRY(kd2m_alloc(context, (void **)&values, batch, sample * sizeof *values));
+    KD2M_TRY(kd2m_alloc(context, (void **)&labels, batch, sizeof *labels));
+    KD2M_TRY(kd2m_alloc(context, (void **)&ids, batch, sizeof *ids));
+    for (size_t first = 0; first < total; first += batch) {
+        fetch_rows(teacher, first, values, labels, ids);
+        KD2M_TRY(kd2m_check_interrupt(context));
+        KD2M_TRY(kd2m_teacher_forward(teacher, &(kd2m_batch){batch, values, labels, ids}));
+        KD2M_TRY(visit(user, teacher, total - first < batch ? total - first : batch));
+    }
 cleanup:
-    kd2m_runner_free(runner);
+    teacher->labels = NULL;
+    kd2m_free(context, ids);
+    kd2m_free(context, labels);
+    kd2m_free(context, values);
     return status;
 }

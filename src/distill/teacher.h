@@ -1,35 +1,61 @@
 /*
- * The teacher: a trained net that is only ever run, never updated, in inference kind, on inputs
- * normalised its own way.
+ * The teacher: whatever gives features and logits for the samples of a training batch. It is never
+ * updated. What stands behind it, a net or arrays computed elsewhere, is a kind (teacher_kind.h);
+ * who distils asks only what is here:
+ *
+ *     kd2m_teacher_find_layer(teacher, "stage3", &layer);      its size, and a handle to read it by
+ *     kd2m_teacher_forward(teacher, &batch);                   for every batch
+ *     kd2m_teacher_read(teacher, &layer, reduction, scratch, rows);
  */
 #ifndef KD2M_DISTILL_TEACHER_H
 #define KD2M_DISTILL_TEACHER_H
 
 #include "evaluate.h"
-#include "model_file.h"
+#include "loader.h"
+#include "loss.h"
 
-typedef struct kd2m_teacher {
-    kd2m_context *context;
-    kd2m_model_file *file; /* owned */
-    kd2m_net *net;         /* owned: for training batches */
-    uint64_t digest;       /* of the parameters */
-    size_t channels, positions, batch;
-    float *factor, *offset; /* channels: student's input -> teacher's; NULL where they are equal */
-    float *input;           /* batch x sample */
-} kd2m_teacher;
+typedef struct kd2m_teacher kd2m_teacher;
 
-/* Loads the teacher at `path` for batches of `dataset` that were normalised with `normalisation`.
+typedef struct kd2m_teacher_layer {
+    size_t number; /* what the kind knows it by */
+    size_t channels, positions;
+} kd2m_teacher_layer;
+
+/* Opens the teacher at `path` for batches of `batch` rows of `dataset` that were normalised with
+ * `normalisation`; both are borrowed until kd2m_teacher_free.
  * Errors: as for reading a model; KD2M_ERROR_INPUT where it doesn't fit the data. */
 kd2m_status kd2m_teacher_open(kd2m_teacher **out, kd2m_context *context, const char *path,
                               const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
                               size_t batch);
 void kd2m_teacher_free(kd2m_teacher *teacher);
 
-/* Runs a training batch, as the loader gives it. Outputs are read from teacher->net. */
-kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const float *values);
+/* Of all that it teaches: another teacher has another one. */
+uint64_t kd2m_teacher_digest(const kd2m_teacher *teacher);
 
-/* Accuracy and loss on a split, by a runner of its own. */
-kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, const kd2m_dataset *dataset,
-                                  kd2m_split split, kd2m_evaluation *out);
+/* A layer by name; 'features' and 'logits' are known to every teacher that has them. Errors:
+ * KD2M_ERROR_USAGE, the message naming the nearest. */
+kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
+                                    kd2m_teacher_layer *out);
+
+/* Runs a training batch, as the loader gives it: its values and its ids. */
+kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch);
+
+/* Rows that a forward yields, and their labels (of the last forward, owned by teacher or batch). */
+size_t kd2m_teacher_rows(const kd2m_teacher *teacher);
+const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher);
+
+/* out (rows x width after the reduction) = a layer of the last forward. `scratch` has room for the
+ * whole map, rows x channels x positions; it may not be `out`. */
+kd2m_status kd2m_teacher_read(kd2m_teacher *teacher, const kd2m_teacher_layer *layer,
+                              kd2m_reduction reduction, float *scratch, float *out);
+
+/* Called after each forward of a pass; the first `rows` rows are true ones, the rest repeats. */
+typedef kd2m_status (*kd2m_teacher_visit)(void *user, kd2m_teacher *teacher, size_t rows);
+
+/* Runs the whole training split through forward, in order, each row once. */
+kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user);
+
+/* Accuracy and loss on a split. */
+kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out);
 
 #endif

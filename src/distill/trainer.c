@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "memory.h"
+#include "model_file.h"
 #include "progress.h"
 #include "zoo.h"
 
@@ -24,8 +25,7 @@ static kd2m_status create_objective(kd2m_trainer *trainer) {
     KD2M_TRY(kd2m_loss_parse(&loss, trainer->context, expression));
     KD2M_TRY(kd2m_objective_create(&trainer->objective, loss, trainer->student, trainer->graph,
                                    trainer->teacher, (uint64_t)settings->seed));
-    KD2M_TRY(kd2m_objective_measure(trainer->objective, trainer->dataset,
-                                    is(settings->scale, "teacher")));
+    KD2M_TRY(kd2m_objective_measure(trainer->objective, is(settings->scale, "teacher")));
 cleanup:
     kd2m_free(trainer->context, expression);
     return status;
@@ -221,7 +221,7 @@ static kd2m_status take_step(kd2m_trainer *trainer) {
     double began = kd2m_seconds();
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_loader_next(trainer->loader, &batch));
-    KD2M_TRY(kd2m_objective_step(trainer->objective, batch.values, batch.labels, state->step == 0));
+    KD2M_TRY(kd2m_objective_step(trainer->objective, &batch, state->step == 0));
     KD2M_TRY(kd2m_optimizer_step(trainer->optimizer, lr));
     state->loss_sum += trainer->objective->value;
     state->step++;

@@ -94,6 +94,8 @@ expect 2 "not empty" "$kd2m" train --data $small --model cnn1d --out teacher
 expect 2 "epochs" "$kd2m" train --resume --data $small --model cnn1d:width=0.25 --epochs 9 --batch-size 16 --out teacher
 expect 1 "512" "$kd2m" eval other --data $small
 expect 1 "512" "$kd2m" distill --data $small --model cnn1d --teacher other --batch-size 16 --out run
+"$kd2m" train -q --data 'npy:train=a.npy;labels.npy,classes=5' --model mlp:4-5 --epochs 1 --batch-size 2 --out five >/dev/null || exit 1
+expect 1 "knows 5 classes" "$kd2m" distill --data 'npy:train=a.npy;labels.npy,classes=3' --model mlp:4-3 --teacher five --batch-size 2 --out run
 expect 1 "does not start|tensor" "$kd2m" train --data $small --model cnn1d --initial teacher --batch-size 16 --out run2
 expect 2 "lyer|feature" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + w2@featurs' --batch-size 16 --out run3
 expect 2 "position" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + + w2' --batch-size 16 --out run4

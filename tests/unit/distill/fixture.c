@@ -48,9 +48,12 @@ void fixture_open(fixture *out, kd2m_context *context, const char *teacher) {
     out->values = malloc(FIXTURE_BATCH * info.sample_size * sizeof *out->values);
     assert_non_null(out->values);
     size_t step = info.rows[KD2M_TRAIN] / FIXTURE_BATCH;
-    for (size_t i = 0; i < FIXTURE_BATCH; i++)
+    for (size_t i = 0; i < FIXTURE_BATCH; i++) {
+        out->ids[i] = (uint32_t)(i * step);
         kd2m_dataset_fetch(out->dataset, KD2M_TRAIN, i * step, &out->normalisation,
                            out->values + i * info.sample_size, &out->labels[i]);
+    }
+    out->batch = (kd2m_batch){FIXTURE_BATCH, out->values, out->labels, out->ids};
 }
 
 void fixture_close(fixture *opened) {
@@ -68,6 +71,6 @@ kd2m_objective *fixture_objective(fixture *opened, const char *loss_text, bool s
     EXPECT_OK(opened->context, kd2m_loss_parse(&loss, opened->context, loss_text));
     EXPECT_OK(opened->context, kd2m_objective_create(&objective, loss, opened->student,
                                                      opened->graph, opened->teacher, 3));
-    EXPECT_OK(opened->context, kd2m_objective_measure(objective, opened->dataset, scale));
+    EXPECT_OK(opened->context, kd2m_objective_measure(objective, scale));
     return objective;
 }

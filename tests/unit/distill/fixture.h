@@ -18,8 +18,10 @@ typedef struct fixture {
     kd2m_teacher *teacher;
     kd2m_graph *graph;
     kd2m_net *student;
-    float *values; /* the first batch, class by class in turn */
+    float *values;    /* the batch's */
+    kd2m_batch batch; /* the first one, class by class in turn */
     int32_t labels[FIXTURE_BATCH];
+    uint32_t ids[FIXTURE_BATCH];
 } fixture;
 
 /* The student is 'mlp:128-8-7' by seed 3. */

@@ -1,0 +1,30 @@
+/* What a kind of teacher does, and what all kinds have in common. */
+#ifndef KD2M_DISTILL_TEACHER_KIND_H
+#define KD2M_DISTILL_TEACHER_KIND_H
+
+#include "teacher.h"
+
+typedef struct kd2m_teacher_kind {
+    kd2m_status (*find_layer)(kd2m_teacher *teacher, const char *name, kd2m_teacher_layer *out);
+    kd2m_status (*forward)(kd2m_teacher *teacher, const kd2m_batch *batch); /* sets labels, too */
+    kd2m_status (*read)(kd2m_teacher *teacher, size_t layer, float *out);   /* the whole map */
+    kd2m_status (*evaluate)(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out);
+    void (*free)(kd2m_context *context, void *own); /* `own` may be half made, never NULL */
+} kd2m_teacher_kind;
+
+struct kd2m_teacher {
+    kd2m_context *context;
+    const kd2m_dataset *dataset;             /* borrowed */
+    const kd2m_normalisation *normalisation; /* borrowed: the student's */
+    size_t batch;                            /* rows of the student's batches */
+    const kd2m_teacher_kind *kind;           /* set by the kind's open, as all that follows */
+    void *own;                               /* the kind's; owned */
+    uint64_t digest;
+    size_t rows;           /* that a forward yields */
+    const int32_t *labels; /* of the last forward */
+};
+
+/* The kinds: each sets kind and own before it can fail. */
+kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, const char *path);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * A teacher that is a trained net: a model file, run in inference kind on inputs normalised its own
+ * way. Time of a forward: the net's. Thread rule: that of the context.
+ */
+#include <string.h>
+
+#include "context.h"
+#include "digest.h"
+#include "memory.h"
+#include "model_file.h"
+#include "teacher_kind.h"
+
+typedef struct teacher_net {
+    kd2m_model_file *file;
+    kd2m_net *net;          /* for training batches */
+    float *factor, *offset; /* channels: student's input -> teacher's; NULL where they are equal */
+    float *input;           /* batch x sample */
+} teacher_net;
+
+static kd2m_status find_layer(kd2m_teacher *teacher, const char *name, kd2m_teacher_layer *out) {
+    const teacher_net *own = teacher->own;
+    kd2m_status status = kd2m_graph_find(own->file->graph, name, &out->number);
+    if (status != KD2M_OK)
+        return status;
+    out->channels = kd2m_net_channels(own->net, out->number);
+    out->positions = kd2m_net_width(own->net, out->number) / out->channels;
+    return KD2M_OK;
+}
+
+static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch) {
+    teacher_net *own = teacher->own;
+    const float *values = batch->values;
+    float *to = own->input;
+    teacher->labels = batch->labels;
+    if (!own->factor)
+        return kd2m_net_forward(own->net, values);
+    size_t channels = own->file->normalisation.channels;
+    size_t positions = kd2m_dataset_sample_size(teacher->dataset) / channels;
+    for (size_t i = 0; i < teacher->batch; i++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t p = 0; p < positions; p++)
+                *to++ = *values++ * own->factor[c] + own->offset[c];
+    return kd2m_net_forward(own->net, own->input);
+}
+
+static kd2m_status read_map(kd2m_teacher *teacher, size_t layer, float *out) {
+    const teacher_net *own = teacher->own;
+    return kd2m_net_read(own->net, layer, out, kd2m_net_width(own->net, layer));
+}
+
+static kd2m_status evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out) {
+    const kd2m_model_file *file = ((const teacher_net *)teacher->own)->file;
+    kd2m_runner *runner = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_runner_create(&runner, teacher->dataset, &file->normalisation, file->graph,
+                                teacher->batch));
+    KD2M_TRY(kd2m_net_load(runner->net, file->tensors));
+    KD2M_TRY(kd2m_runner_run(runner, split, out, NULL, NULL));
+cleanup:
+    kd2m_runner_free(runner);
+    return status;
+}
+
+static void free_own(kd2m_context *context, void *user) {
+    teacher_net *own = user;
+    kd2m_free(context, own->input);
+    kd2m_free(context, own->offset);
+    kd2m_free(context, own->factor);
+    kd2m_net_free(own->net);
+    kd2m_model_file_free(own->file);
+    kd2m_free(context, own);
+}
+
+static const kd2m_teacher_kind kind = {find_layer, forward, read_map, evaluate, free_own};
+
+/* The student's input x = (v - m) s becomes the teacher's (v - m') s' = x (s'/s) + (m - m') s'. */
+static kd2m_status set_input_map(kd2m_teacher *teacher, teacher_net *own) {
+    const kd2m_normalisation *to = &own->file->normalisation, *from = teacher->normalisation;
+    kd2m_context *context = teacher->context;
+    size_t bytes = to->channels * sizeof(float);
+    size_t sample = kd2m_dataset_sample_size(teacher->dataset);
+    kd2m_status status = KD2M_OK;
+    if (memcmp(to->mean, from->mean, bytes) == 0 && memcmp(to->scale, from->scale, bytes) == 0)
+        return KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, (void **)&own->factor, to->channels, sizeof(float)));
+    KD2M_TRY(kd2m_alloc(context, (void **)&own->offset, to->channels, sizeof(float)));
+    KD2M_TRY(kd2m_alloc(context, (void **)&own->input, teacher->batch * sample, sizeof(float)));
+    for (size_t c = 0; c < to->channels; c++) {
+        own->factor[c] = to->scale[c] / from->scale[c];
+        own->offset[c] = (from->mean[c] - to->mean[c]) * to->scale[c];
+    }
+cleanup:
+    return status;
+}
+
+static uint64_t digest_parameters(const kd2m_tensors *tensors) {
+    uint64_t digest = KD2M_DIGEST_START;
+    for (size_t i = 0; i < tensors->count; i++) {
+        const kd2m_tensor *tensor = &tensors->items[i];
+        if (tensor->type == KD2M_TENSOR_F32)
+            digest = kd2m_digest(digest, tensor->values, tensor->count * sizeof(float));
+    }
+    return digest;
+}
+
+kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, const char *path) {
+    kd2m_context *context = teacher->context;
+    teacher_net *own = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(context, &teacher->own, 1, sizeof *own));
+    own = teacher->own;
+    teacher->kind = &kind;
+    teacher->rows = teacher->batch;
+    KD2M_TRY(kd2m_model_file_read(&own->file, context, path));
+    KD2M_TRY(kd2m_check_fit(context, own->file->graph, teacher->dataset, path));
+    KD2M_TRY(kd2m_net_check(context, own->file->graph, own->file->tensors));
+    teacher->digest = digest_parameters(own->file->tensors);
+    KD2M_TRY(kd2m_net_create(&own->net, context, own->file->graph, teacher->batch,
+                             KD2M_NET_INFERENCE, false));
+    KD2M_TRY(kd2m_net_load(own->net, own->file->tensors));
+    KD2M_TRY(set_input_map(teacher, own));
+cleanup:
+    return status;
+}

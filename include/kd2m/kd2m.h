@@ -11,5 +11,6 @@
 #include "kd2m/sample.h"
 #include "kd2m/settings.h"
 #include "kd2m/table.h"
+#include "kd2m/transform.h"
 
 #endif

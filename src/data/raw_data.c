@@ -1,24 +1,10 @@
 /* What readers deliver: taking over what a file held, and giving it back. */
-#include <stdio.h>
 #include <string.h>
 
 #include "context.h"
 #include "dataset.h"
 #include "memory.h"
-
-/* '1 x 28 x 28' for messages. */
-typedef struct shape_text {
-    char text[96];
-} shape_text;
-
-static shape_text describe_shape(const size_t *shape, size_t dims) {
-    shape_text out = {""};
-    size_t used = 0;
-    for (size_t i = 0; i < dims; i++) /* at most four dimensions of 20 digits */
-        used += (size_t)snprintf(out.text + used, sizeof out.text - used, i == 0 ? "%zu" : " x %zu",
-                                 shape[i]);
-    return out;
-}
+#include "shape.h"
 
 static kd2m_status check_labels(kd2m_context *context, const kd2m_array *labels, const char *name,
                                 size_t rows, const char *values_name) {
@@ -54,9 +40,11 @@ static kd2m_status take_shape(kd2m_context *context, kd2m_raw_data *raw, const k
         raw->dims = dims;
         memcpy(raw->shape, shape, dims * sizeof *shape);
     } else if (raw->dims != dims || memcmp(raw->shape, shape, dims * sizeof *shape) != 0) {
-        return kd2m_fail(
-            context, KD2M_ERROR_INPUT, "%s: a sample is %s, but %s in the training data", name,
-            describe_shape(shape, dims).text, describe_shape(raw->shape, raw->dims).text);
+        char given[KD2M_SHAPE_TEXT], wanted[KD2M_SHAPE_TEXT];
+        kd2m_shape_text(given, dims, shape);
+        kd2m_shape_text(wanted, raw->dims, raw->shape);
+        return kd2m_fail(context, KD2M_ERROR_INPUT,
+                         "%s: a sample is %s, but %s in the training data", name, given, wanted);
     }
     return KD2M_OK;
 }

@@ -5,15 +5,14 @@
 #include "evaluate.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "context.h"
 #include "memory.h"
 #include "model_file.h"
+#include "shape.h"
 
 #define EVALUATION_BATCH 256
-#define SHAPE_TEXT 96
 
 kd2m_status kd2m_runner_create(kd2m_runner **out, const kd2m_dataset *dataset,
                                const kd2m_normalisation *normalisation, const kd2m_graph *graph,
@@ -104,19 +103,13 @@ cleanup:
     return status;
 }
 
-static void describe_shape(char *text, size_t dims, const size_t *shape) {
-    size_t used = 0;
-    for (size_t i = 0; i < dims; i++)
-        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s%zu", i ? " x " : "", shape[i]);
-}
-
 kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,
                            const kd2m_dataset *dataset, const char *model) {
     kd2m_dataset_info info;
     kd2m_dataset_describe(dataset, &info);
-    char wanted[SHAPE_TEXT], given[SHAPE_TEXT];
-    describe_shape(wanted, graph->dims, graph->shape);
-    describe_shape(given, info.dims, info.shape);
+    char wanted[KD2M_SHAPE_TEXT], given[KD2M_SHAPE_TEXT];
+    kd2m_shape_text(wanted, graph->dims, graph->shape);
+    kd2m_shape_text(given, info.dims, info.shape);
     if (strcmp(wanted, given) != 0)
         return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: takes samples of %s, but %s has %s", model,
                          wanted, info.spec, given);

@@ -203,7 +203,9 @@ static const struct {
     const char *text;
     size_t c, h, w;
 } all[] = {
-    {"detrend+standardise", 2, 0, 60},
+    {"detrend+resample:to=120+standardise+resample:from=3,to=2", 2, 0, 60},
+    {"envelope:low=0.1+log-spectrum", 2, 0, 60},
+    {"log-spectrum:window=none+envelope-spectrum", 2, 0, 61},
     {"resize:to=9x4+channels:to=1+channels:to=3+standardise", 3, 6, 10},
 };
 

@@ -3,6 +3,7 @@
  * class. A spec says where they come from:
  *
  *     bearing:load=1,speed=1797,snr=5        generated vibration of a rolling bearing
+ *     cifar10:DIR, cifar100:DIR              CIFAR's binary files, gzipped or not
  *     idx:DIR                                MNIST's four files, gzipped or not
  *     npy:train=X.npy;Y.npy,test=X.npy;Y.npy NumPy arrays, N x ... values and N labels
  */

@@ -2,13 +2,10 @@
  * idx: images and labels in MNIST's four files, each gzipped or not. Images stay bytes in memory
  * and are widened batch by batch.
  */
-#include <stdio.h>
-
 #include "context.h"
 #include "dataset.h"
+#include "folder.h"
 #include "idx.h"
-#include "memory.h"
-#include "writer.h"
 
 #define IDX_SETTINGS(X) X(TEXT, dir, NULL, 0, 0, "DIR", "folder of the four files")
 
@@ -19,27 +16,13 @@ typedef struct idx_settings {
 #define ROW(...) KD2M_SETTINGS_ROW(idx_settings, __VA_ARGS__)
 static const kd2m_setting rows[] = {IDX_SETTINGS(ROW)};
 
-/* Reads DIR/NAME or, where that is not there, DIR/NAME.gz. */
 static kd2m_status read_file(kd2m_context *context, kd2m_array *out, const char *folder,
                              const char *name) {
-    kd2m_status status = KD2M_OK;
-    char zipped[64];
-    char *path = NULL;
     kd2m_source *source = NULL;
-
-    KD2M_TRY(kd2m_join_path(context, &path, folder, name));
-    if (!kd2m_file_exists(path)) {
-        kd2m_free(context, path);
-        path = NULL;
-        snprintf(zipped, sizeof zipped, "%s.gz", name);
-        KD2M_TRY(kd2m_join_path(context, &path, folder, zipped));
-    }
-    KD2M_TRY(kd2m_source_open(&source, context, path));
-    KD2M_TRY(kd2m_idx_parse(out, context, source));
-
-cleanup:
+    kd2m_status status = kd2m_folder_open(&source, context, folder, name, true);
+    if (status == KD2M_OK)
+        status = kd2m_idx_parse(out, context, source);
     kd2m_source_close(source);
-    kd2m_free(context, path);
     return status;
 }
 

@@ -29,7 +29,7 @@ static void refuses_specs_that_name_no_data(void **state) {
     kd2m_dataset *dataset = NULL;
     (void)state;
     refuse("beering", KD2M_ERROR_USAGE, "unknown data set 'beering', did you mean 'bearing'?");
-    refuse("quux", KD2M_ERROR_USAGE, "known: bearing, idx, npy");
+    refuse("quux", KD2M_ERROR_USAGE, "known: bearing, cifar10, ");
     refuse("", KD2M_ERROR_USAGE, "");
     refuse("bearing(idx)", KD2M_ERROR_USAGE, "takes nothing in brackets");
     refuse("npy", KD2M_ERROR_USAGE, "npy: needs train=");

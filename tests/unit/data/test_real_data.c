@@ -75,6 +75,24 @@ static void usps_is_read(void **state) {
     check_digits(need("usps"), counts, 16);
 }
 
+static void cifar10_is_read(void **state) {
+    static const size_t tested[10] = {1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000};
+    char spec[4200];
+    kd2m_dataset_info info;
+    (void)state;
+    snprintf(spec, sizeof spec, "cifar10:%s", need("cifar10"));
+    kd2m_dataset *dataset = open_set(spec);
+    kd2m_dataset_describe(dataset, &info);
+    assert_int_equal(3, info.dims);
+    assert_int_equal(3, info.shape[0]);
+    assert_int_equal(32, info.shape[1]);
+    assert_int_equal(32, info.shape[2]);
+    assert_int_equal(10, info.classes);
+    assert_int_equal(20000, info.rows[KD2M_TRAIN]);
+    check_counts(dataset, KD2M_TEST, tested);
+    kd2m_dataset_free(dataset);
+}
+
 static void cwru_is_read(void **state) {
     static const size_t counts[2][10] = {{41, 83, 83, 83, 83, 83, 83, 83, 83, 83},
                                          {0, 35, 36, 36, 36, 35, 36, 36, 36, 36}};
@@ -102,9 +120,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mnist_is_read),
         cmocka_unit_test(usps_is_read),
+        cmocka_unit_test(cifar10_is_read),
         cmocka_unit_test(cwru_is_read),
     };
-    if (!testing_data("mnist") && !testing_data("usps") && !testing_data("cwru_bearing"))
+    if (!testing_data("mnist") && !testing_data("usps") && !testing_data("cifar10") &&
+        !testing_data("cwru_bearing"))
         return TESTING_SKIPPED;
     context = testing_context(1);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@ KD2M_BEGIN_DECLS
     X(INTEGER, epochs,       "8",       1, 1000000,  "N",      "passes over the training data")                        \
     X(INTEGER, batch_size,   "128",     1, 1048576,  "N",      "samples in a step")                                    \
     X(CHOICE,  sampler,      "shuffle", 0, 0,        "shuffle|balanced", "how batches are drawn")                      \
+    X(TEXT,    augment,      NULL,      0, 0,        "CHAIN",  "random changes of training samples, e.g. crop:pad=4+flip") \
     X(CHOICE,  optimizer,    "sgd",     0, 0,        "sgd|adamw", "update rule")                                       \
     X(REAL,    lr,           "0.05",    0, 1000,     "RATE",   "highest learning rate")                                \
     X(REAL,    final_lr,     "0",       0, 1000,     "RATE",   "learning rate that the cosine schedule ends at")       \

@@ -49,7 +49,8 @@ KD2M_API void kd2m_chain_describe(const kd2m_chain *chain, kd2m_chain_info *info
 KD2M_API kd2m_status kd2m_chain_apply(kd2m_chain *chain, const float *values, size_t rows,
                                       float *out);
 
-/* The transforms and their keys as a table. To be freed by the caller. */
+/* The transforms, and the augmentations that training may use, with their keys as a table. To be
+ * freed by the caller. */
 KD2M_API kd2m_status kd2m_transform_table(kd2m_table **out, kd2m_context *context);
 
 KD2M_END_DECLS

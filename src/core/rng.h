@@ -18,7 +18,8 @@ typedef enum kd2m_stream {
     KD2M_STREAM_GENERATOR = 5, /* synthetic data */
     KD2M_STREAM_PROJECTOR = 6, /* projector weights */
     KD2M_STREAM_METRIC = 7,    /* random projections and starts */
-    KD2M_STREAM_TEST = 8
+    KD2M_STREAM_TEST = 8,
+    KD2M_STREAM_AUGMENT = 9 /* augmentation; substream: epoch, index: row */
 } kd2m_stream;
 
 /* The block function itself: out = Philox4x32-10(counter, key). */
@@ -41,8 +42,10 @@ typedef struct kd2m_rng {
 
 void kd2m_rng_init(kd2m_rng *rng, uint64_t seed, kd2m_stream stream, uint64_t substream);
 uint32_t kd2m_rng_next(kd2m_rng *rng);
-double kd2m_rng_uniform(kd2m_rng *rng);             /* in [0, 1), 53 bits */
-double kd2m_rng_normal(kd2m_rng *rng);              /* standard normal (Box-Muller) */
+double kd2m_rng_uniform(kd2m_rng *rng); /* in [0, 1), 53 bits */
+double kd2m_rng_normal(kd2m_rng *rng);  /* standard normal (Box-Muller) */
+/* `count` standard normals, four a block: for many at once. */
+void kd2m_rng_fill_normal(kd2m_rng *rng, float *out, size_t count);
 uint64_t kd2m_rng_below(kd2m_rng *rng, uint64_t n); /* in 0..n-1 without bias, n >= 1 */
 void kd2m_rng_shuffle(kd2m_rng *rng, uint32_t *items, size_t count); /* Fisher-Yates */
 

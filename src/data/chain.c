@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "augment.h"
 #include "context.h"
 #include "memory.h"
 #include "parallel.h"
@@ -45,25 +46,13 @@ static const kd2m_transform *transform_of(const kd2m_chain *chain, size_t step) 
 }
 
 kd2m_status kd2m_fit_signal(kd2m_context *context, kd2m_transform_use *use) {
-    char text[KD2M_SHAPE_TEXT];
     use->out = use->in;
-    if (use->in.dims == 2)
-        return KD2M_OK;
-    kd2m_shape_text(text, use->in.dims, use->in.sizes);
-    return kd2m_fail(context, KD2M_ERROR_INPUT,
-                     "takes signals, channels x length, not samples of "
-                     "%s%s",
-                     text, use->in.dims == 1 ? " columns (npy: as=signal)" : "");
+    return kd2m_check_signal(context, &use->in);
 }
 
 kd2m_status kd2m_fit_image(kd2m_context *context, kd2m_transform_use *use) {
-    char text[KD2M_SHAPE_TEXT];
     use->out = use->in;
-    if (use->in.dims == 3)
-        return KD2M_OK;
-    kd2m_shape_text(text, use->in.dims, use->in.sizes);
-    return kd2m_fail(context, KD2M_ERROR_INPUT,
-                     "takes images, channels x height x width, not samples of %s", text);
+    return kd2m_check_image(context, &use->in);
 }
 
 /* Makes the uses of one worker, from the first step to the last. */
@@ -203,10 +192,11 @@ kd2m_status kd2m_transform_table(kd2m_table **out, kd2m_context *context) {
     *out = NULL;
     kd2m_table *table = NULL;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_table_create(&table, context, "transforms"));
+    KD2M_TRY(kd2m_table_create(&table, context, "transforms and augmentations"));
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         KD2M_TRY(kd2m_table_add_column(table, columns[i], columns[i], KD2M_COLUMN_TEXT, 0));
     KD2M_TRY(kd2m_steps_list(table, &catalogue));
+    KD2M_TRY(kd2m_augmentations_list(table));
     *out = table;
     table = NULL;
 cleanup:

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "augment.h"
 #include "context.h"
 #include "memory.h"
 #include "progress.h"
@@ -33,6 +34,7 @@ struct kd2m_loader {
     kd2m_context *context;
     const kd2m_dataset *dataset;
     const kd2m_normalisation *normalisation;
+    kd2m_augmenter *augmenter; /* NULL without one */
     kd2m_row_sampler sampler;
     size_t batch_size;
     size_t steps;
@@ -51,12 +53,23 @@ struct kd2m_loader {
     bool running; /* thread, mutex and condition are there */
 };
 
+/* One sample of the epoch: augmented as measured, then normalised. */
+static void fill_sample(kd2m_loader *loader, uint32_t id, float *values, int32_t *label) {
+    const kd2m_dataset *dataset = loader->dataset;
+    if (!loader->augmenter) {
+        kd2m_dataset_fetch(dataset, KD2M_TRAIN, id, loader->normalisation, values, label);
+        return;
+    }
+    kd2m_dataset_fetch(dataset, KD2M_TRAIN, id, NULL, values, label);
+    kd2m_augmenter_apply(loader->augmenter, loader->epoch, dataset->rows[KD2M_TRAIN][id], values);
+    kd2m_normalisation_apply(loader->normalisation, values, kd2m_dataset_sample_size(dataset));
+}
+
 static void fill_slot(kd2m_loader *loader, loader_slot *slot) {
     size_t size = kd2m_dataset_sample_size(loader->dataset);
     kd2m_row_sampler_draw(&loader->sampler, loader->epoch, loader->step, slot->ids);
     for (size_t i = 0; i < loader->batch_size; i++)
-        kd2m_dataset_fetch(loader->dataset, KD2M_TRAIN, slot->ids[i], loader->normalisation,
-                           slot->values + i * size, slot->labels + i);
+        fill_sample(loader, slot->ids[i], slot->values + i * size, slot->labels + i);
     if (++loader->step == loader->steps) {
         loader->step = 0;
         loader->epoch++;
@@ -121,9 +134,15 @@ cleanup:
     return status;
 }
 
+static kd2m_status create_augmenter(kd2m_loader *loader, const kd2m_loader_settings *settings) {
+    const kd2m_raw_data *raw = &loader->dataset->raw;
+    kd2m_shape shape = {raw->dims, {raw->shape[0], raw->shape[1], raw->shape[2]}};
+    return kd2m_augmenter_create(&loader->augmenter, loader->context, settings->augment, &shape,
+                                 settings->normalisation, settings->seed);
+}
+
 kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
-                               const kd2m_normalisation *normalisation, size_t batch_size,
-                               kd2m_sampler sampler, uint64_t seed) {
+                               const kd2m_loader_settings *settings) {
     *out = NULL;
     kd2m_status status = KD2M_OK;
     kd2m_context *context = dataset->context;
@@ -132,10 +151,12 @@ kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
     KD2M_TRY(kd2m_alloc(context, (void **)&loader, 1, sizeof *loader));
     loader->context = context;
     loader->dataset = dataset;
-    loader->normalisation = normalisation;
-    loader->batch_size = batch_size;
-    KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, batch_size, sampler, seed));
-    loader->steps = dataset->row_count[KD2M_TRAIN] / batch_size;
+    loader->normalisation = settings->normalisation;
+    loader->batch_size = settings->batch_size;
+    KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, settings->batch_size,
+                                   settings->sampler, settings->seed));
+    KD2M_TRY(create_augmenter(loader, settings));
+    loader->steps = dataset->row_count[KD2M_TRAIN] / settings->batch_size;
     KD2M_TRY(alloc_slot(loader, &loader->slots[0]));
     KD2M_TRY(alloc_slot(loader, &loader->slots[1]));
     KD2M_TRY(start_thread(loader));
@@ -211,6 +232,7 @@ void kd2m_loader_free(kd2m_loader *loader) {
         kd2m_free(loader->context, loader->slots[i].labels);
         kd2m_free(loader->context, loader->slots[i].ids);
     }
+    kd2m_augmenter_free(loader->augmenter);
     kd2m_row_sampler_clear(&loader->sampler);
     kd2m_free(loader->context, loader);
 }

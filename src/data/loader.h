@@ -23,13 +23,20 @@ typedef struct kd2m_batch {
 
 typedef struct kd2m_loader kd2m_loader;
 
+typedef struct kd2m_loader_settings {
+    const kd2m_normalisation *normalisation; /* borrowed; NULL: values as measured */
+    size_t batch_size;
+    kd2m_sampler sampler;
+    uint64_t seed;
+    const char *augment; /* chain of augmentations; NULL or "": none. Needs a normalisation */
+} kd2m_loader_settings;
+
 /*
- * `dataset` and `normalisation` are borrowed. Errors: KD2M_ERROR_USAGE when the batch is larger
- * than the training split.
+ * `dataset` is borrowed. Errors: KD2M_ERROR_USAGE when the batch is larger than the training split,
+ * and as for kd2m_augmenter_create.
  */
 kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
-                               const kd2m_normalisation *normalisation, size_t batch_size,
-                               kd2m_sampler sampler, uint64_t seed);
+                               const kd2m_loader_settings *settings);
 
 /* Batches in an epoch, >= 1. */
 size_t kd2m_loader_steps(const kd2m_loader *loader);

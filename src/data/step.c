@@ -92,6 +92,24 @@ void kd2m_steps_clear(kd2m_context *context, kd2m_steps *steps) {
     *steps = (kd2m_steps){0};
 }
 
+static kd2m_status check_dims(kd2m_context *context, const kd2m_shape *shape, size_t dims,
+                              const char *wanted) {
+    char text[KD2M_SHAPE_TEXT];
+    if (shape->dims == dims)
+        return KD2M_OK;
+    kd2m_shape_text(text, shape->dims, shape->sizes);
+    return kd2m_fail(context, KD2M_ERROR_INPUT, "takes %s, not samples of %s%s", wanted, text,
+                     shape->dims == 1 ? " columns (npy: as=signal)" : "");
+}
+
+kd2m_status kd2m_check_signal(kd2m_context *context, const kd2m_shape *shape) {
+    return check_dims(context, shape, 2, "signals, channels x length");
+}
+
+kd2m_status kd2m_check_image(kd2m_context *context, const kd2m_shape *shape) {
+    return check_dims(context, shape, 3, "images, channels x height x width");
+}
+
 static kd2m_status list_key(kd2m_table *table, const char *name, const kd2m_setting *setting) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_table_add_row(table));

@@ -10,6 +10,7 @@
 
 #include "kd2m/settings.h"
 #include "kd2m/table.h"
+#include "shape.h"
 #include "spec.h"
 
 #define KD2M_STEPS_MAX 32
@@ -47,6 +48,10 @@ typedef struct kd2m_steps {
 kd2m_status kd2m_steps_parse(kd2m_steps *out, kd2m_context *context, const char *text,
                              const kd2m_step_catalogue *catalogue);
 void kd2m_steps_clear(kd2m_context *context, kd2m_steps *steps);
+
+/* KD2M_ERROR_INPUT unless samples are signals, C x L, or images, C x H x W. */
+kd2m_status kd2m_check_signal(kd2m_context *context, const kd2m_shape *shape);
+kd2m_status kd2m_check_image(kd2m_context *context, const kd2m_shape *shape);
 
 /* Adds a catalogue's kinds and their keys to a table with the columns 'what', 'name', 'key',
  * 'value', 'default' and 'meaning'. */

@@ -103,6 +103,18 @@ cleanup:
     return status;
 }
 
+static kd2m_status create_loader(kd2m_trainer *trainer) {
+    const kd2m_train_settings *settings = trainer->settings;
+    const kd2m_loader_settings loader = {
+        .normalisation = &trainer->normalisation,
+        .batch_size = (size_t)settings->batch_size,
+        .sampler = is(settings->sampler, "balanced") ? KD2M_SAMPLER_BALANCED : KD2M_SAMPLER_SHUFFLE,
+        .seed = (uint64_t)settings->seed,
+        .augment = settings->augment,
+    };
+    return kd2m_loader_create(&trainer->loader, trainer->dataset, &loader);
+}
+
 kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
                                 const kd2m_train_settings *settings) {
     *out = NULL;
@@ -121,9 +133,7 @@ kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
     KD2M_TRY(kd2m_dataset_measure(trainer->dataset, &trainer->normalisation));
     KD2M_TRY(kd2m_zoo_build(&trainer->graph, context, settings->model, info.dims, info.shape,
                             info.classes));
-    KD2M_TRY(kd2m_loader_create(
-        &trainer->loader, trainer->dataset, &trainer->normalisation, batch,
-        is(settings->sampler, "balanced") ? KD2M_SAMPLER_BALANCED : KD2M_SAMPLER_SHUFFLE, seed));
+    KD2M_TRY(create_loader(trainer));
     set_schedule(trainer);
     KD2M_TRY(kd2m_net_create(&trainer->student, context, trainer->graph, batch, KD2M_NET_TRAINING,
                              false));

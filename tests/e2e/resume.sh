@@ -15,7 +15,7 @@ data=bearing:train=40,test=10
 distil() {
     exec "$kd2m" distill -q --data $data --model cnn1d:width=0.25 --teacher "$folder/teacher" \
         --loss 'ce + 1*cond(w2)@features + 0.5*kd:T=4' --epochs 150 --batch-size 32 \
-        --optimizer "$optimizer" "$@" >/dev/null
+        --augment 'shift:max=64+gain+noise:sd=0.05' --optimizer "$optimizer" "$@" >/dev/null
 }
 
 # Waits until a checkpoint is being written (its temporary file is there) or the run has ended.

@@ -27,8 +27,14 @@ static void fill_labels(void) {
 static kd2m_loader *load(const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
                          size_t batch, kd2m_sampler sampler, uint64_t seed) {
     kd2m_loader *loader = NULL;
-    EXPECT_OK(context, kd2m_loader_create(&loader, dataset, normalisation, batch, sampler, seed));
+    const kd2m_loader_settings settings = {normalisation, batch, sampler, seed, NULL};
+    EXPECT_OK(context, kd2m_loader_create(&loader, dataset, &settings));
     return loader;
+}
+
+static kd2m_status create(kd2m_loader **out, const kd2m_dataset *dataset, size_t batch) {
+    const kd2m_loader_settings settings = {NULL, batch, KD2M_SAMPLER_BALANCED, 1, NULL};
+    return kd2m_loader_create(out, dataset, &settings);
 }
 
 static kd2m_batch next(kd2m_loader *loader) {
@@ -279,13 +285,11 @@ static void refuses_batches_and_places_that_do_not_fit(void **state) {
     kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
     kd2m_loader *loader = NULL;
     (void)state;
-    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
-                  kd2m_loader_create(&loader, dataset, NULL, ROWS + 1, KD2M_SAMPLER_SHUFFLE, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, create(&loader, dataset, ROWS + 1));
     EXPECT_MESSAGE(context, "batch of 54");
     EXPECT_MESSAGE(context, "53 training rows");
     assert_null(loader);
-    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
-                  kd2m_loader_create(&loader, dataset, NULL, 0, KD2M_SAMPLER_BALANCED, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, create(&loader, dataset, 0));
     loader = load(dataset, NULL, ROWS, KD2M_SAMPLER_SHUFFLE, 1);
     assert_int_equal(1, kd2m_loader_steps(loader));
     EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_loader_seek(loader, 0, 1));
@@ -337,7 +341,7 @@ static void every_failing_allocation_is_survived(void **state) {
         kd2m_batch batch;
         kd2m_status status = kd2m_dataset_open(&dataset, failing, spec, 0.2, 1);
         if (status == KD2M_OK)
-            status = kd2m_loader_create(&loader, dataset, NULL, BATCH, KD2M_SAMPLER_BALANCED, 1);
+            status = create(&loader, dataset, BATCH);
         if (status == KD2M_OK) {
             size_t before = testing_allocations();
             for (size_t i = 0; i < 50; i++)

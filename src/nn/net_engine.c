@@ -162,6 +162,19 @@ void kd2m_buffer_point(kd2m_buffer *buffer, const float *values) {
     dnnl_memory_set_data_handle(buffer->memory, (void *)values);
 }
 
+kd2m_status kd2m_engine_part(kd2m_engine *engine, kd2m_buffer **out, const kd2m_buffer *whole,
+                             const dnnl_dims_t dims, const dnnl_dims_t first) {
+    kd2m_status status;
+    dnnl_memory_desc_t layout;
+    *out = NULL;
+    KD2M_TRY(kd2m_engine_status(
+        engine->context, dnnl_memory_desc_init_submemory(&layout, &whole->layout, dims, first),
+        "describing a part of a tensor"));
+    KD2M_TRY(kd2m_engine_window(engine, out, &layout, whole->values));
+cleanup:
+    return status;
+}
+
 /* oneDNN works with the context's number of threads from here to leave_threads. */
 static int enter_threads(const kd2m_engine *engine) {
     int outside = omp_get_max_threads();
@@ -208,6 +221,23 @@ kd2m_status kd2m_engine_primitive(kd2m_engine *engine, kd2m_primitive **out,
 cleanup:
     leave_threads(outside);
     return status;
+}
+
+kd2m_status kd2m_engine_layout_of(kd2m_engine *engine, dnnl_memory_desc_t *out,
+                                  const_dnnl_op_desc_t operation, dnnl_query_t what) {
+    dnnl_primitive_desc_t description = NULL;
+    int outside = enter_threads(engine);
+    kd2m_status status =
+        kd2m_engine_status(engine->context,
+                           dnnl_primitive_desc_create(&description, operation, engine->attributes,
+                                                      engine->engine, NULL),
+                           "a primitive");
+    leave_threads(outside);
+    if (status != KD2M_OK)
+        return status;
+    *out = *dnnl_primitive_desc_query_md(description, what, 0);
+    dnnl_primitive_desc_destroy(description);
+    return KD2M_OK;
 }
 
 kd2m_status kd2m_engine_reorder(kd2m_engine *engine, kd2m_primitive **out, const kd2m_buffer *from,

@@ -77,6 +77,14 @@ kd2m_status kd2m_engine_window(kd2m_engine *engine, kd2m_buffer **out,
                                const dnnl_memory_desc_t *layout, const float *values);
 void kd2m_buffer_point(kd2m_buffer *buffer, const float *values);
 
+/* A window over a part of `whole`: positions first .. first + dims - 1 of each dimension. */
+kd2m_status kd2m_engine_part(kd2m_engine *engine, kd2m_buffer **out, const kd2m_buffer *whole,
+                             const dnnl_dims_t dims, const dnnl_dims_t first);
+
+/* The layout that the primitive of a forward descriptor would choose for one of its tensors. */
+kd2m_status kd2m_engine_layout_of(kd2m_engine *engine, dnnl_memory_desc_t *out,
+                                  const_dnnl_op_desc_t operation, dnnl_query_t what);
+
 /* Makes the primitive of a oneDNN operation descriptor; `hint` is the forward primitive of a
  * backward one, or NULL. Errors: KD2M_ERROR_UNSUPPORTED, KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_engine_primitive(kd2m_engine *engine, kd2m_primitive **out,

@@ -6,14 +6,27 @@
  * oneDNN's direct convolution, free to choose its layouts. Weights lie as forward wants them.
  * Backward works in whatever layouts it likes best; where those are others, the input, the output's
  * gradient and the weights are reordered once per use. Time O(batch out C kernel positions).
+ *
+ * On small maps some taps of the kernel see nothing but padding, wherever it stands: on 1 x 1, a
+ * 3 x 3 kernel's eight outer ones. oneDNN is given the kernel without them; the parameter stays
+ * whole, the gradient of its unseen taps being 0.
  */
 #include "context.h"
 #include "operator.h"
 
 enum { WEIGHT, BIAS };
 
+/* The taps that see more than padding, down and across. */
+typedef struct conv_taps {
+    dnnl_dims_t first, kernel, pad_left, pad_right;
+    bool trimmed;
+} conv_taps;
+
 typedef struct conv {
     kd2m_window window;
+    conv_taps taps;
+    kd2m_buffer *weight, *weight_gradient; /* the parameter's, or windows over its seen taps */
+    kd2m_buffer_view weights;              /* read by forward */
     kd2m_primitive *forward, *backward_weights, *backward_data;
     kd2m_buffer_view input;            /* read by forward */
     kd2m_buffer_view weights_input;    /* backward_weights: reads this, */
@@ -47,21 +60,109 @@ cleanup:
 
 /* Shapes without layouts: what oneDNN is asked about. NULL stands for no bias. */
 typedef struct conv_layouts {
-    dnnl_memory_desc_t input, weight, bias_memory, output;
+    dnnl_memory_desc_t input, weight, whole_weight, bias_memory, output;
     const dnnl_memory_desc_t *bias;
 } conv_layouts;
 
+/* Whether some position of the output reads the input's `length` positions through this tap. */
+static bool tap_sees(dnnl_dim_t tap, dnnl_dim_t stride, dnnl_dim_t pad, dnnl_dim_t length,
+                     dnnl_dim_t positions) {
+    for (dnnl_dim_t t = 0; t < positions; t++)
+        if (stride * t + tap >= pad && stride * t + tap - pad < length)
+            return true;
+    return false;
+}
+
+static conv_taps find_taps(const kd2m_operation *operation) {
+    const conv *state = operation->state;
+    const kd2m_operation *input = operation->inputs[0];
+    conv_taps taps = {.trimmed = false};
+    for (size_t i = 0; i < 2; i++) {
+        bool signal = input->dims == 2;
+        dnnl_dim_t length = signal && i == 0 ? 1 : (dnnl_dim_t)input->shape[i + input->dims - 2];
+        dnnl_dim_t positions =
+            signal && i == 0 ? 1 : (dnnl_dim_t)operation->shape[i + input->dims - 2];
+        dnnl_dim_t kernel = state->window.kernel[i], stride = state->window.stride[i];
+        dnnl_dim_t pad = state->window.pad[i], first = 0, last = kernel - 1;
+        /* with so much padding that whole positions see nothing, the kernel is left as it is */
+        if (pad < kernel) {
+            while (first < last && !tap_sees(first, stride, pad, length, positions))
+                first++;
+            while (last > first && !tap_sees(last, stride, pad, length, positions))
+                last--;
+        }
+        taps.first[i] = first;
+        taps.kernel[i] = last - first + 1;
+        taps.pad_left[i] = pad - first;
+        dnnl_dim_t right = (positions - 1) * stride + taps.kernel[i] - length - taps.pad_left[i];
+        taps.pad_right[i] = right > 0 ? right : 0;
+        taps.trimmed |= taps.kernel[i] < kernel;
+    }
+    return taps;
+}
+
 static kd2m_status describe(const kd2m_operation *operation, conv_layouts *out) {
     kd2m_status status;
+    const conv *state = operation->state;
     const kd2m_parameter *weight = &operation->weights[WEIGHT].parameter;
+    size_t seen[4] = {weight->shape[0], weight->shape[1]};
+    for (size_t i = 2; i < weight->dims; i++)
+        seen[i] = (size_t)state->taps.kernel[i + 2 - weight->dims];
     KD2M_TRY(kd2m_operation_plain_layout(operation->inputs[0], &out->input));
     KD2M_TRY(kd2m_operation_plain_layout(operation, &out->output));
-    KD2M_TRY(kd2m_layout_plain(operation->context, &out->weight, weight->dims, weight->shape));
+    KD2M_TRY(kd2m_layout_plain(operation->context, &out->weight, weight->dims, seen));
+    KD2M_TRY(
+        kd2m_layout_plain(operation->context, &out->whole_weight, weight->dims, weight->shape));
     KD2M_TRY(kd2m_layout_plain(operation->context, &out->bias_memory, 1, operation->shape));
     out->input = kd2m_layout_any(&out->input);
     out->output = kd2m_layout_any(&out->output);
     out->weight = kd2m_layout_any(&out->weight);
+    out->whole_weight = kd2m_layout_any(&out->whole_weight);
     out->bias = operation->weight_count > BIAS ? &out->bias_memory : NULL;
+cleanup:
+    return status;
+}
+
+static kd2m_status describe_forward(const kd2m_operation *operation, const conv_layouts *any,
+                                    const dnnl_memory_desc_t *weight, const dnnl_dim_t *pad_left,
+                                    const dnnl_dim_t *pad_right, dnnl_convolution_desc_t *out) {
+    const conv *state = operation->state;
+    /* for inference oneDNN 2.6 lays weights out in ways that a part is slow to be brought to */
+    bool training = operation->kind == KD2M_NET_TRAINING || state->taps.trimmed;
+    return kd2m_engine_status(operation->context,
+                              dnnl_convolution_forward_desc_init(
+                                  out, training ? dnnl_forward_training : dnnl_forward_inference,
+                                  dnnl_convolution_direct, &any->input, weight, any->bias,
+                                  &any->output, state->window.stride, pad_left, pad_right),
+                              "describing a convolution");
+}
+
+/* Where the parameter lies: as forward wants it. Of a trimmed kernel oneDNN sees a window, the
+ * whole lying as it would without trimming. */
+static kd2m_status place_weight(kd2m_operation *operation, const conv_layouts *any) {
+    kd2m_status status;
+    conv *state = operation->state;
+    const conv_taps *taps = &state->taps;
+    const kd2m_weights *weights = &operation->weights[WEIGHT];
+    dnnl_convolution_desc_t description;
+    dnnl_memory_desc_t layout = *kd2m_primitive_layout(state->forward, dnnl_query_weights_md);
+    if (taps->trimmed) {
+        KD2M_TRY(describe_forward(operation, any, &any->whole_weight, state->window.pad,
+                                  state->window.pad, &description));
+        KD2M_TRY(
+            kd2m_engine_layout_of(operation->engine, &layout, &description, dnnl_query_weights_md));
+    }
+    KD2M_TRY(kd2m_operation_place_parameter(operation, WEIGHT, &layout));
+    state->weight = weights->values;
+    state->weight_gradient = weights->gradient;
+    if (!taps->trimmed)
+        goto cleanup;
+    dnnl_dims_t first = {0, 0, taps->first[0], taps->first[1]};
+    KD2M_TRY(kd2m_engine_part(operation->engine, &state->weight, weights->values, any->weight.dims,
+                              first));
+    if (weights->gradient)
+        KD2M_TRY(kd2m_engine_part(operation->engine, &state->weight_gradient, weights->gradient,
+                                  any->weight.dims, first));
 cleanup:
     return status;
 }
@@ -69,26 +170,20 @@ cleanup:
 static kd2m_status create_forward(kd2m_operation *operation, const conv_layouts *any) {
     kd2m_status status;
     conv *state = operation->state;
-    const kd2m_window *w = &state->window;
     dnnl_convolution_desc_t description;
-    KD2M_TRY(kd2m_engine_status(
-        operation->context,
-        dnnl_convolution_forward_desc_init(
-            &description,
-            operation->kind == KD2M_NET_TRAINING ? dnnl_forward_training : dnnl_forward_inference,
-            dnnl_convolution_direct, &any->input, &any->weight, any->bias, &any->output, w->stride,
-            w->pad, w->pad),
-        "describing a convolution"));
+    KD2M_TRY(describe_forward(operation, any, &any->weight, state->taps.pad_left,
+                              state->taps.pad_right, &description));
     KD2M_TRY(kd2m_engine_primitive(operation->engine, &state->forward, &description, NULL));
     const kd2m_primitive *forward = state->forward;
     KD2M_TRY(
         kd2m_operation_place_output(operation, kd2m_primitive_layout(forward, dnnl_query_dst_md)));
-    KD2M_TRY(kd2m_operation_place_parameter(operation, WEIGHT,
-                                            kd2m_primitive_layout(forward, dnnl_query_weights_md)));
+    KD2M_TRY(place_weight(operation, any));
+    KD2M_TRY(kd2m_engine_view_of(operation->engine, &state->weights, state->weight,
+                                 kd2m_primitive_layout(forward, dnnl_query_weights_md)));
     KD2M_TRY(kd2m_engine_view_of(operation->engine, &state->input, operation->inputs[0]->output,
                                  kd2m_primitive_layout(forward, dnnl_query_src_md)));
     kd2m_primitive_bind(state->forward, DNNL_ARG_SRC, state->input.buffer);
-    kd2m_primitive_bind(state->forward, DNNL_ARG_WEIGHTS, operation->weights[WEIGHT].values);
+    kd2m_primitive_bind(state->forward, DNNL_ARG_WEIGHTS, state->weights.buffer);
     kd2m_primitive_bind(state->forward, DNNL_ARG_DST, operation->output);
     if (any->bias) {
         KD2M_TRY(kd2m_operation_place_parameter(operation, BIAS, NULL));
@@ -102,14 +197,14 @@ static kd2m_status create_backward_weights(kd2m_operation *operation, const conv
     kd2m_status status;
     conv *state = operation->state;
     kd2m_engine *engine = operation->engine;
-    const kd2m_window *w = &state->window;
+    const conv_taps *taps = &state->taps;
     dnnl_convolution_desc_t description;
-    KD2M_TRY(kd2m_engine_status(
-        operation->context,
-        dnnl_convolution_backward_weights_desc_init(&description, dnnl_convolution_direct,
-                                                    &any->input, &any->weight, any->bias,
-                                                    &any->output, w->stride, w->pad, w->pad),
-        "describing a convolution's backward pass"));
+    KD2M_TRY(kd2m_engine_status(operation->context,
+                                dnnl_convolution_backward_weights_desc_init(
+                                    &description, dnnl_convolution_direct, &any->input,
+                                    &any->weight, any->bias, &any->output, state->window.stride,
+                                    taps->pad_left, taps->pad_right),
+                                "describing a convolution's backward pass"));
     KD2M_TRY(kd2m_engine_primitive(engine, &state->backward_weights, &description, state->forward));
     kd2m_primitive *backward = state->backward_weights;
     KD2M_TRY(kd2m_engine_view_again(engine, &state->weights_input, operation->inputs[0]->output,
@@ -117,8 +212,7 @@ static kd2m_status create_backward_weights(kd2m_operation *operation, const conv
                                     &state->input));
     KD2M_TRY(kd2m_engine_view_of(engine, &state->weights_gradient, operation->gradient,
                                  kd2m_primitive_layout(backward, dnnl_query_diff_dst_md)));
-    KD2M_TRY(kd2m_engine_view_for(engine, &state->weights_target,
-                                  operation->weights[WEIGHT].gradient,
+    KD2M_TRY(kd2m_engine_view_for(engine, &state->weights_target, state->weight_gradient,
                                   kd2m_primitive_layout(backward, dnnl_query_diff_weights_md)));
     kd2m_primitive_bind(backward, DNNL_ARG_SRC, state->weights_input.buffer);
     kd2m_primitive_bind(backward, DNNL_ARG_DIFF_DST, state->weights_gradient.buffer);
@@ -133,16 +227,17 @@ static kd2m_status create_backward_data(kd2m_operation *operation, const conv_la
     kd2m_status status;
     conv *state = operation->state;
     kd2m_engine *engine = operation->engine;
-    const kd2m_window *w = &state->window;
+    const conv_taps *taps = &state->taps;
     dnnl_convolution_desc_t description;
-    KD2M_TRY(kd2m_engine_status(operation->context,
-                                dnnl_convolution_backward_data_desc_init(
-                                    &description, dnnl_convolution_direct, &any->input,
-                                    &any->weight, &any->output, w->stride, w->pad, w->pad),
-                                "describing a convolution's backward pass"));
+    KD2M_TRY(kd2m_engine_status(
+        operation->context,
+        dnnl_convolution_backward_data_desc_init(&description, dnnl_convolution_direct, &any->input,
+                                                 &any->weight, &any->output, state->window.stride,
+                                                 taps->pad_left, taps->pad_right),
+        "describing a convolution's backward pass"));
     KD2M_TRY(kd2m_engine_primitive(engine, &state->backward_data, &description, state->forward));
     kd2m_primitive *backward = state->backward_data;
-    KD2M_TRY(kd2m_engine_view_of(engine, &state->data_weights, operation->weights[WEIGHT].values,
+    KD2M_TRY(kd2m_engine_view_of(engine, &state->data_weights, state->weight,
                                  kd2m_primitive_layout(backward, dnnl_query_weights_md)));
     KD2M_TRY(kd2m_engine_view_again(engine, &state->data_gradient, operation->gradient,
                                     kd2m_primitive_layout(backward, dnnl_query_diff_dst_md),
@@ -158,7 +253,9 @@ cleanup:
 
 static kd2m_status create(kd2m_operation *operation) {
     kd2m_status status;
+    conv *state = operation->state;
     conv_layouts any;
+    state->taps = find_taps(operation);
     KD2M_TRY(describe(operation, &any));
     KD2M_TRY(create_forward(operation, &any));
     if (operation->needs_gradient)
@@ -173,6 +270,7 @@ static kd2m_status forward(kd2m_operation *operation) {
     kd2m_status status;
     const conv *state = operation->state;
     KD2M_TRY(kd2m_engine_run(operation->engine, state->input.reorder));
+    KD2M_TRY(kd2m_engine_run(operation->engine, state->weights.reorder));
     KD2M_TRY(kd2m_engine_run(operation->engine, state->forward));
 cleanup:
     return status;

@@ -63,7 +63,7 @@ typedef struct addition {
     bool relu;
 } addition;
 
-KD2M_CLONES static void add_part(void *user, size_t begin, size_t end, int worker) {
+KD2M_CLONES static void sum_part(void *user, size_t begin, size_t end, int worker) {
     const addition *task = user;
     float *to = task->to; /* may be a */
     const float *a = task->a, *b = task->b;
@@ -95,7 +95,7 @@ static kd2m_status forward(kd2m_operation *operation) {
             .b = state->inputs[k].buffer->values,
             .relu = state->relu && k + 1 == count,
         };
-        kd2m_parallel_for(operation->context, output->count, CHUNK, add_part, &task);
+        kd2m_parallel_for(operation->context, output->count, CHUNK, sum_part, &task);
     }
 cleanup:
     return status;

@@ -4,19 +4,39 @@
 
 #include "app.h"
 
+typedef struct data_options {
+    kd2m_data_settings settings;
+    int transforms; /* list those */
+} data_options;
+
+enum { KEY_TRANSFORMS = 1 };
+
+static const struct argp_option options[] = {
+    {"transforms", KEY_TRANSFORMS, NULL, 0,
+     "List the transforms (--transform) and augmentations (--augment) with their keys", 1},
+    {0},
+};
+
 static error_t parse(int key, char *text, struct argp_state *state) {
-    const char **spec = state->input;
-    if (key != ARGP_KEY_ARG)
+    data_options *given = state->input;
+    switch (key) {
+    case KEY_TRANSFORMS:
+        given->transforms = 1;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (given->settings.data)
+            argp_error(state, "one data set at a time: '%s' is too many", text);
+        given->settings.data = text;
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
-    if (*spec)
-        argp_error(state, "one data set at a time: '%s' is too many", text);
-    *spec = text;
-    return 0;
+    }
 }
 
-static kd2m_status describe(kd2m_context *context, const char *spec, int json) {
+static kd2m_status describe(kd2m_context *context, const kd2m_data_settings *settings, int json) {
+    const char *spec = settings->data;
     kd2m_dataset *dataset = NULL;
-    kd2m_status status = kd2m_dataset_open(&dataset, context, spec, 0, 0);
+    kd2m_status status = kd2m_dataset_open(&dataset, context, settings);
     if (status != KD2M_OK)
         return status;
     kd2m_dataset_info info;
@@ -44,23 +64,32 @@ static kd2m_status describe(kd2m_context *context, const char *spec, int json) {
 
 int cli_data(int argc, char **argv) {
     static const struct argp argp = {
+        .options = options,
         .parser = parse,
         .args_doc = "[SPEC]",
-        .doc = "Lists the kinds of data sets with their keys, or describes one data set.\v"
+        .doc = "Lists the kinds of data sets with their keys, or describes one data set, as it "
+               "comes out of --transform. Nothing is kept for validation unless --validation asks "
+               "for it.\v"
                "Examples:\n"
                "  kd2m data\n"
                "  kd2m data bearing:load=3\n"
+               "  kd2m data bearing --transform envelope-spectrum\n"
+               "  kd2m data --transforms\n"
                "  kd2m data 'npy:train=X.npy;Y.npy,test=XT.npy;YT.npy'\n",
     };
-    const char *spec = NULL;
+    data_options given = {.transforms = 0};
     cli_common common = {0};
-    cli_parse(&argp, argc, argv, &spec, &common, NULL);
+    cli_settings settings = {kd2m_data_setting_list(), &given.settings, 0};
+    kd2m_settings_default(settings.list, &given.settings);
+    given.settings.validation = 0;
+    cli_parse(&argp, argc, argv, &given, &common, &settings);
     kd2m_context *context = cli_context(&common);
     kd2m_table *table = NULL;
     kd2m_status status;
-    if (spec)
-        status = describe(context, spec, common.json);
-    else if ((status = kd2m_dataset_table(&table, context)) == KD2M_OK)
+    if (given.settings.data && !given.transforms)
+        status = describe(context, &given.settings, common.json);
+    else if ((status = given.transforms ? kd2m_transform_table(&table, context)
+                                        : kd2m_dataset_table(&table, context)) == KD2M_OK)
         status = cli_print_table(context, table, common.json);
     int code = cli_exit_code(context, status);
     kd2m_context_free(context);

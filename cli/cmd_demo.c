@@ -140,7 +140,10 @@ static kd2m_status train_and_test(kd2m_context *context, const demo_options *giv
     out->parameters = (double)result.parameters;
     out->accuracy[0] = result.test_accuracy;
     for (size_t c = 1; status == KD2M_OK && c < CONDITIONS; c++) {
-        status = kd2m_evaluate(&found, context, run, conditions[c].data);
+        kd2m_data_settings data;
+        kd2m_settings_default(kd2m_data_setting_list(), &data);
+        data.data = conditions[c].data;
+        status = kd2m_evaluate(&found, context, run, &data);
         out->accuracy[c] = found.accuracy;
     }
     snprintf(path, sizeof path, "%s/model.safetensors", run);

@@ -1,5 +1,6 @@
 /* kd2m predict: runs a model on the samples of a .npy file. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,39 @@ static kd2m_status write_rows(kd2m_context *context, float *values, size_t rows,
     return kd2m_array_write(context, &array, path);
 }
 
+/* Replaces `values`, rows of the array's shape, by what comes out of the model's transform. Rows of
+ * N x L are one channel where the model takes signals. */
+static kd2m_status transform(kd2m_context *context, const kd2m_model_info *info,
+                             const kd2m_array *array, float **values) {
+    kd2m_chain *chain = NULL;
+    kd2m_chain_info made;
+    float *out = NULL;
+    size_t rows = array->shape[0];
+    const size_t signal[] = {1, array->shape[1]};
+    bool one_channel = array->dims == 2 && info->dims == 2;
+    kd2m_status status =
+        kd2m_chain_open(&chain, context, info->transform, one_channel ? 2 : array->dims - 1,
+                        one_channel ? signal : array->shape + 1);
+    if (status != KD2M_OK)
+        return status;
+    kd2m_chain_describe(chain, &made);
+    if (made.sample_size != info->sample_size)
+        status = cli_fail(KD2M_ERROR_INPUT, "a row is %zu values behind '%s', the model takes %zu",
+                          made.sample_size, info->transform, info->sample_size);
+    else if (!(out = malloc(rows * made.sample_size * sizeof *out)))
+        status = cli_fail(KD2M_ERROR_MEMORY, "out of memory");
+    else
+        status = kd2m_chain_apply(chain, *values, rows, out);
+    if (status == KD2M_OK) {
+        free(*values);
+        *values = out;
+        out = NULL;
+    }
+    free(out);
+    kd2m_chain_free(chain);
+    return status;
+}
+
 static kd2m_status predict(kd2m_context *context, const predict_options *given, int json) {
     kd2m_model *model = NULL;
     kd2m_array array;
@@ -112,7 +146,7 @@ static kd2m_status predict(kd2m_context *context, const predict_options *given, 
         goto cleanup;
     kd2m_model_describe(model, &info);
     size_t rows = array.shape[0];
-    if (array.count != rows * info.sample_size) {
+    if (!*info.transform && array.count != rows * info.sample_size) {
         status = cli_fail(KD2M_ERROR_INPUT, "%s: a row has %zu values, the model takes %zu",
                           given->input, array.count / rows, info.sample_size);
         goto cleanup;
@@ -124,6 +158,8 @@ static kd2m_status predict(kd2m_context *context, const predict_options *given, 
         status = cli_fail(KD2M_ERROR_MEMORY, "out of memory");
         goto cleanup;
     }
+    if (*info.transform && (status = transform(context, &info, &array, &values)) != KD2M_OK)
+        goto cleanup;
     status = kd2m_model_predict(model, values, rows, logits, features);
     if (status == KD2M_OK && given->logits)
         status = write_rows(context, logits, rows, info.classes, given->logits);
@@ -146,8 +182,8 @@ int cli_predict(int argc, char **argv) {
         .parser = parse,
         .args_doc = "RUN X.npy",
         .doc = "Runs a model on samples as they were measured (N x ... values): prints each row's "
-               "class, writes logits and features on request. The model's own normalisation is "
-               "applied.\v"
+               "class, writes logits and features on request. The model's own transform and "
+               "normalisation are applied.\v"
                "Examples:\n"
                "  kd2m predict runs/student X.npy\n"
                "  kd2m predict runs/teacher X.npy --features F.npy --logits L.npy --json\n",

@@ -32,6 +32,7 @@ int main(int argc, char **argv) {
     char teacher[1024], student[1024];
     kd2m_context *context = NULL;
     kd2m_train_settings settings;
+    kd2m_data_settings data_settings;
     kd2m_run_result result;
     kd2m_dataset *data = NULL;
     kd2m_metric *metric = NULL;
@@ -60,7 +61,9 @@ int main(int argc, char **argv) {
         goto cleanup;
     printf("student: %zu parameters, accuracy %.3f\n", result.parameters, result.test_accuracy);
 
-    if (kd2m_dataset_open(&data, context, settings.data, 0, 0) != KD2M_OK)
+    kd2m_settings_default(kd2m_data_setting_list(), &data_settings);
+    data_settings.data = settings.data;
+    if (kd2m_dataset_open(&data, context, &data_settings) != KD2M_OK)
         goto cleanup;
     features = features_of(context, student, data, 2 * half, &width);
     if (!features || kd2m_metric_create(&metric, context, "w2") != KD2M_OK)

@@ -14,33 +14,53 @@
 #include <stdint.h>
 
 #include "kd2m/core.h"
+#include "kd2m/settings.h"
 #include "kd2m/table.h"
 
 KD2M_BEGIN_DECLS
+
+/* clang-format off */
+#define KD2M_DATA_SETTINGS(X)                                                                      \
+    X(TEXT,    data,         NULL,      0, 0,        "SPEC",   "data set, e.g. idx:DIR or bearing:load=1")             \
+    X(TEXT,    transform,    NULL,      0, 0,        "CHAIN",  "applied to every sample, e.g. detrend+envelope-spectrum") \
+    X(REAL,    validation,   "0.1",     0, 0.9,      "SHARE",  "share of the training data kept for validation")       \
+    X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
+/* clang-format on */
+
+/* Which data, and what is made of them. */
+typedef struct kd2m_data_settings {
+    KD2M_DATA_SETTINGS(KD2M_SETTINGS_FIELD)
+} kd2m_data_settings;
+
+/* The list behind the struct: for defaults, flags and help. Static. */
+KD2M_API const kd2m_setting_list *kd2m_data_setting_list(void);
 
 typedef struct kd2m_dataset kd2m_dataset;
 
 typedef enum kd2m_split { KD2M_TRAIN = 0, KD2M_VALIDATION = 1, KD2M_TEST = 2 } kd2m_split;
 
 typedef struct kd2m_dataset_info {
-    const char *spec;   /* as opened; borrowed from the data set */
-    size_t dims;        /* of one sample, 1..3 */
-    size_t shape[3];    /* D | C, L | C, H, W */
-    size_t sample_size; /* product of shape */
-    size_t channels;    /* shape[0]; D for a table */
-    size_t classes;     /* labels are 0..classes-1 */
-    size_t rows[3];     /* per split; 0 where there is none */
-    uint64_t digest;    /* of all values and labels, before the split */
+    const char *spec;      /* as opened; borrowed from the data set */
+    const char *transform; /* the chain in its plain form, "" for none; borrowed */
+    size_t dims;           /* of one sample, 1..3 */
+    size_t shape[3];       /* D | C, L | C, H, W */
+    size_t sample_size;    /* product of shape */
+    size_t channels;       /* shape[0]; D for a table */
+    size_t classes;        /* labels are 0..classes-1 */
+    size_t rows[3];        /* per split; 0 where there is none */
+    uint64_t digest;       /* of all values, transformed, and labels, before the split */
 } kd2m_dataset_info;
 
 /*
- * Opens a data set and cuts `validation` (0..0.9) of its training rows off for validation,
- * stratified by class, chosen by `seed` alone.
- * Errors: KD2M_ERROR_USAGE (spec), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of range; NaN
- * or infinity with count and first position), KD2M_ERROR_MEMORY.
+ * Opens the data set settings->data, sends its samples through settings->transform and cuts
+ * settings->validation of its training rows off for validation, stratified by class, chosen by the
+ * seed alone. The settings' texts are copied.
+ * Errors: KD2M_ERROR_USAGE (settings, spec, chain), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels
+ * out of range; NaN or infinity with count and first position; transforms that do not fit),
+ * KD2M_ERROR_MEMORY.
  */
-KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context, const char *spec,
-                                       double validation, uint64_t seed);
+KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
+                                       const kd2m_data_settings *settings);
 
 /* Frees the data set. NULL is fine. */
 KD2M_API void kd2m_dataset_free(kd2m_dataset *dataset);

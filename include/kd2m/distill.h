@@ -15,13 +15,14 @@
 #include <stdint.h>
 
 #include "kd2m/core.h"
+#include "kd2m/data.h"
 #include "kd2m/settings.h"
 
 KD2M_BEGIN_DECLS
 
 /* clang-format off */
 #define KD2M_TRAIN_SETTINGS(X)                                                                     \
-    X(TEXT,    data,         NULL,      0, 0,        "SPEC",   "data set, e.g. idx:DIR or bearing:load=1")             \
+    KD2M_DATA_SETTINGS(X)                                                                          \
     X(TEXT,    model,        NULL,      0, 0,        "SPEC",   "net to train, e.g. mlp:784-64-10, cnn1d:width=0.25 or resnet20") \
     X(TEXT,    teacher,      NULL,      0, 0,        "RUN",    "teacher: a run folder or model file")                  \
     X(TEXT,    loss,         NULL,      0, 0,        "EXPR",   "terms to minimise, e.g. 'ce + 0.5*w2@features'")       \
@@ -43,10 +44,8 @@ KD2M_BEGIN_DECLS
     X(FLAG,    nesterov,     "0",       0, 1,        NULL,     "Nesterov's momentum")                                  \
     X(REAL,    weight_decay, "0.0001",  0, 1,        "W",      "weight decay, not on batch norm and biases")           \
     X(REAL,    clip,         "0",       0, 1e12,     "NORM",   "largest gradient norm, 0 for none")                    \
-    X(REAL,    validation,   "0.1",     0, 0.9,      "SHARE",  "share of the training data kept for validation")       \
     X(CHOICE,  select,       "best",    0, 0,        "best|last", "which epoch's net is kept: best by validation, or the last") \
-    X(TEXT,    initial,      NULL,      0, 0,        "FILE",   "start from the weights of this model file")            \
-    X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
+    X(TEXT,    initial,      NULL,      0, 0,        "FILE",   "start from the weights of this model file")
 /* clang-format on */
 
 typedef struct kd2m_train_settings {
@@ -92,12 +91,13 @@ typedef struct kd2m_evaluation {
 } kd2m_evaluation;
 
 /*
- * Evaluates a model file or run folder on the test part of a data set (its training part where
- * there is no test part), with the normalisation stored in the model.
+ * Evaluates a model file or run folder on the test part of a data set (all of its training part
+ * where there is no test part). The data go through data->transform, then through the model's own
+ * chain and normalisation: what data->transform yields must look like the data it was trained on.
  * Errors: KD2M_ERROR_INPUT where shapes or classes don't fit, and as for opening both.
  */
 KD2M_API kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
-                                   const char *data);
+                                   const kd2m_data_settings *data);
 
 KD2M_END_DECLS
 

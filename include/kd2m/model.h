@@ -14,9 +14,11 @@ typedef struct kd2m_model kd2m_model;
 
 typedef struct kd2m_model_info {
     const char *architecture; /* 'mlp:784-64-10'; borrowed from the model */
-    size_t dims;              /* of one input sample, 1..3 */
-    size_t shape[3];          /* D | C, L | C, H, W */
-    size_t sample_size;       /* product of shape */
+    const char
+        *transform;     /* the chain that its samples went through before, "" for none; likewise */
+    size_t dims;        /* of one input sample, behind the transform, 1..3 */
+    size_t shape[3];    /* D | C, L | C, H, W */
+    size_t sample_size; /* product of shape */
     size_t classes;
     size_t features;   /* width of the layer 'features', the classifier's input */
     size_t parameters; /* trained scalars */
@@ -38,7 +40,8 @@ KD2M_API void kd2m_model_describe(const kd2m_model *model, kd2m_model_info *info
 KD2M_API kd2m_status kd2m_model_table(kd2m_table **out, const kd2m_model *model);
 
 /*
- * Runs `rows` samples (rows x sample_size, as measured: the model's own normalisation is applied).
+ * Runs `rows` samples (rows x sample_size, as they come out of the model's transform, which is not
+ * applied here: kd2m/transform.h; the model's own normalisation is).
  * `logits` (rows x classes) and `features` (rows x features) are filled unless NULL.
  * Rows go through in batches of 1, 2, 4 .. 256; what a batch size needs is kept, so a second call
  * with as many rows allocates nothing.

@@ -11,6 +11,7 @@
 #include "context.h"
 #include "digest.h"
 #include "memory.h"
+#include "transformed.h"
 
 #define KD2M_READER(name) extern const kd2m_reader kd2m_reader_##name;
 #include "readers.def"
@@ -122,31 +123,50 @@ static uint64_t digest_part(uint64_t digest, const kd2m_part *part, size_t sampl
     return kd2m_digest(digest, part->labels, part->rows * sizeof *part->labels);
 }
 
-kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context, const char *spec,
-                              double validation, uint64_t seed) {
+static const kd2m_setting setting_rows[] = {
+#define ROW(...) KD2M_SETTINGS_ROW(kd2m_data_settings, __VA_ARGS__)
+    KD2M_DATA_SETTINGS(ROW)
+#undef ROW
+};
+static const kd2m_setting_list setting_list = {setting_rows,
+                                               sizeof setting_rows / sizeof *setting_rows};
+
+const kd2m_setting_list *kd2m_data_setting_list(void) {
+    return &setting_list;
+}
+
+static kd2m_status validate(kd2m_context *context, const kd2m_data_settings *settings) {
+    kd2m_status status = kd2m_settings_validate(context, &setting_list, settings);
+    if (status == KD2M_OK && !settings->data)
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "no data set: say --data SPEC, e.g. --data bearing or --data idx:DIR");
+    return status;
+}
+
+kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
+                              const kd2m_data_settings *settings) {
     *out = NULL;
     kd2m_status status = KD2M_OK;
     kd2m_dataset *dataset = NULL;
     int32_t highest = 0;
 
-    if (!(validation >= 0.0 && validation <= 0.9))
-        return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "the share of validation rows must be 0..0.9, not %g", validation);
+    KD2M_TRY(validate(context, settings));
     KD2M_TRY(kd2m_alloc(context, (void **)&dataset, 1, sizeof *dataset));
     dataset->context = context;
-    KD2M_TRY(kd2m_text_copy(context, &dataset->spec, spec));
-    KD2M_TRY(read_raw(dataset, spec));
+    KD2M_TRY(kd2m_text_copy(context, &dataset->spec, settings->data));
+    KD2M_TRY(read_raw(dataset, settings->data));
     kd2m_raw_data *raw = &dataset->raw;
     KD2M_TRY(check_labels(dataset, &raw->train, "training", &highest));
     KD2M_TRY(check_labels(dataset, &raw->test, "test", &highest));
     if (raw->classes == 0)
         raw->classes = (size_t)highest + 1;
     KD2M_TRY(warn_of_untrained(dataset));
+    KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     size_t size = kd2m_dataset_sample_size(dataset);
     dataset->digest = kd2m_digest(KD2M_DIGEST_START, raw->shape, sizeof raw->shape);
     dataset->digest = digest_part(dataset->digest, &raw->train, size);
     dataset->digest = digest_part(dataset->digest, &raw->test, size);
-    KD2M_TRY(kd2m_dataset_split(dataset, validation, seed));
+    KD2M_TRY(kd2m_dataset_split(dataset, settings->validation, (uint64_t)settings->seed));
     *out = dataset;
 
 cleanup:
@@ -161,6 +181,7 @@ void kd2m_dataset_free(kd2m_dataset *dataset) {
     for (size_t split = 0; split < 3; split++)
         kd2m_free(dataset->context, dataset->rows[split]);
     kd2m_raw_data_clear(dataset->context, &dataset->raw);
+    kd2m_free(dataset->context, dataset->transform);
     kd2m_free(dataset->context, dataset->spec);
     kd2m_free(dataset->context, dataset);
 }
@@ -174,6 +195,7 @@ size_t kd2m_dataset_sample_size(const kd2m_dataset *dataset) {
 
 void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info) {
     *info = (kd2m_dataset_info){.spec = dataset->spec,
+                                .transform = dataset->transform,
                                 .dims = dataset->raw.dims,
                                 .sample_size = kd2m_dataset_sample_size(dataset),
                                 .channels = dataset->raw.shape[0],

@@ -51,6 +51,7 @@ void kd2m_raw_data_clear(kd2m_context *context, kd2m_raw_data *raw);
 struct kd2m_dataset {
     kd2m_context *context;
     char *spec;
+    char *transform; /* the chain in its plain form */
     kd2m_raw_data raw;
     uint32_t *rows[3]; /* per split: row numbers in its part (train, train, test), ascending */
     size_t row_count[3];
@@ -80,6 +81,10 @@ size_t kd2m_dataset_sample_size(const kd2m_dataset *dataset);
 /* Mean and 1/sd per channel over the training split; *out is owned by the caller. Errors:
  * KD2M_ERROR_USAGE (no training rows), KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_dataset_measure(const kd2m_dataset *dataset, kd2m_normalisation *out);
+
+/* Writes rows first..first+count-1 of a part of samples of `size` values as floats, scaled. */
+void kd2m_part_read(const kd2m_part *part, float scale, size_t size, size_t first, size_t count,
+                    float *out);
 
 /* Writes sample `row` of a split, normalised unless `normalisation` is NULL; the label in *label.
  * Either output may be NULL. Touches neither context nor allocator: any thread may call it. */

@@ -32,6 +32,14 @@ static void widen_floats(float *restrict out, const float *restrict in, size_t c
         out[i] = in[i] * scale;
 }
 
+void kd2m_part_read(const kd2m_part *part, float scale, size_t size, size_t first, size_t count,
+                    float *out) {
+    if (part->values.element == KD2M_UINT8)
+        widen_bytes(out, (const uint8_t *)part->values.values + first * size, count * size, scale);
+    else
+        widen_floats(out, (const float *)part->values.values + first * size, count * size, scale);
+}
+
 void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t row,
                         const kd2m_normalisation *normalisation, float *values, int32_t *label) {
     const kd2m_part *part = kd2m_dataset_part(dataset, split);
@@ -41,12 +49,7 @@ void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t ro
         *label = part->labels[place];
     if (!values)
         return;
-    if (part->values.element == KD2M_UINT8)
-        widen_bytes(values, (const uint8_t *)part->values.values + place * size, size,
-                    dataset->raw.value_scale);
-    else
-        widen_floats(values, (const float *)part->values.values + place * size, size,
-                     dataset->raw.value_scale);
+    kd2m_part_read(part, dataset->raw.value_scale, size, place, 1, values);
     if (normalisation)
         kd2m_normalisation_apply(normalisation, values, size);
 }

@@ -26,9 +26,6 @@ static kd2m_status validate(kd2m_context *context, const kd2m_train_settings *se
     kd2m_status status = kd2m_settings_validate(context, &list, settings);
     if (status != KD2M_OK)
         return status;
-    if (!settings->data)
-        return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "no data set: say --data SPEC, e.g. --data bearing or --data idx:DIR");
     if (!settings->model)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "no net to train: say --model SPEC, e.g. --model mlp:784-64-10 or "

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "model_file.h"
 #include "shape.h"
+#include "transformed.h"
 
 #define EVALUATION_BATCH 256
 
@@ -120,15 +121,20 @@ kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,
 }
 
 kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
-                          const char *data) {
+                          const kd2m_data_settings *data) {
     *out = (kd2m_evaluation){0, NAN, NAN};
     kd2m_model_file *file = NULL;
     kd2m_dataset *dataset = NULL;
     kd2m_runner *runner = NULL;
     kd2m_dataset_info info;
+    kd2m_data_settings settings = *data;
+    char *chain = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_model_file_read(&file, context, model));
-    KD2M_TRY(kd2m_dataset_open(&dataset, context, data, 0, 0));
+    KD2M_TRY(kd2m_transforms_join(context, &chain, data->transform, file->transform));
+    settings.transform = chain;
+    settings.validation = 0;
+    KD2M_TRY(kd2m_dataset_open(&dataset, context, &settings));
     KD2M_TRY(kd2m_check_fit(context, file->graph, dataset, model));
     KD2M_TRY(kd2m_net_check(context, file->graph, file->tensors));
     kd2m_dataset_describe(dataset, &info);
@@ -140,6 +146,7 @@ kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const cha
 cleanup:
     kd2m_runner_free(runner);
     kd2m_dataset_free(dataset);
+    kd2m_free(context, chain);
     kd2m_model_file_free(file);
     return status;
 }

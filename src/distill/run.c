@@ -58,6 +58,7 @@ static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
         .best_epoch = (int64_t)state->best_epoch,
         .unconverged = (int64_t)state->unconverged,
     };
+    KD2M_TRY(kd2m_model_file_set_transform(tensors, trainer->dataset->transform));
     KD2M_TRY(
         kd2m_model_file_write(folder->model, trainer->graph, tensors, &trainer->normalisation));
     KD2M_TRY(write_result(trainer, folder, out));

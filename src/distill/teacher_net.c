@@ -103,6 +103,19 @@ static uint64_t digest_parameters(const kd2m_tensors *tensors) {
     return digest;
 }
 
+/* A teacher sees what the student sees, so their data must have come the same way. */
+static kd2m_status check_transform(const kd2m_teacher *teacher, const teacher_net *own,
+                                   const char *path) {
+    const char *wanted = own->file->transform, *given = teacher->dataset->transform;
+    if (strcmp(wanted, given) == 0)
+        return KD2M_OK;
+    return kd2m_fail(teacher->context, KD2M_ERROR_INPUT,
+                     "%s: the teacher was trained behind %s%s, but the run's samples come %s%s; "
+                     "train both with the same --transform",
+                     path, *wanted ? "--transform " : "no transform", wanted,
+                     *given ? "through --transform " : "without one", given);
+}
+
 kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, const char *path) {
     kd2m_context *context = teacher->context;
     teacher_net *own = NULL;
@@ -112,6 +125,7 @@ kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, const char *path) {
     teacher->kind = &kind;
     teacher->rows = teacher->batch;
     KD2M_TRY(kd2m_model_file_read(&own->file, context, path));
+    KD2M_TRY(check_transform(teacher, own, path));
     KD2M_TRY(kd2m_check_fit(context, own->file->graph, teacher->dataset, path));
     KD2M_TRY(kd2m_net_check(context, own->file->graph, own->file->tensors));
     teacher->digest = digest_parameters(own->file->tensors);

@@ -103,6 +103,13 @@ cleanup:
     return status;
 }
 
+static kd2m_status open_data(kd2m_trainer *trainer) {
+#define COPY(type, name, ...) .name = trainer->settings->name,
+    const kd2m_data_settings settings = {KD2M_DATA_SETTINGS(COPY)};
+#undef COPY
+    return kd2m_dataset_open(&trainer->dataset, trainer->context, &settings);
+}
+
 static kd2m_status create_loader(kd2m_trainer *trainer) {
     const kd2m_train_settings *settings = trainer->settings;
     const kd2m_loader_settings loader = {
@@ -121,14 +128,12 @@ kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
     kd2m_trainer *trainer = NULL;
     kd2m_dataset_info info;
     size_t batch = (size_t)settings->batch_size;
-    uint64_t seed = (uint64_t)settings->seed;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(context, (void **)&trainer, 1, sizeof *trainer));
     trainer->context = context;
     trainer->settings = settings;
     trainer->sitting_began = kd2m_seconds();
-    KD2M_TRY(
-        kd2m_dataset_open(&trainer->dataset, context, settings->data, settings->validation, seed));
+    KD2M_TRY(open_data(trainer));
     kd2m_dataset_describe(trainer->dataset, &info);
     KD2M_TRY(kd2m_dataset_measure(trainer->dataset, &trainer->normalisation));
     KD2M_TRY(kd2m_zoo_build(&trainer->graph, context, settings->model, info.dims, info.shape,

@@ -4,7 +4,8 @@
  *   kd2m.graph          the graph as JSON (graph_json.c)
  *   kd2m.normalisation  {"mean": [..], "scale": [..]}, one number a channel, written with 17 digits
  *                       so that every float comes back as it was
- * Time and memory O(file). Thread rule: that of the context.
+ *   kd2m.transform      the chain of transforms before the normalisation; left out where there is
+ * none Time and memory O(file). Thread rule: that of the context.
  */
 #include "model_file.h"
 
@@ -22,6 +23,7 @@
 static const char format_key[] = "kd2m.format";
 static const char graph_key[] = "kd2m.graph";
 static const char normalisation_key[] = "kd2m.normalisation";
+static const char transform_key[] = "kd2m.transform";
 
 /* *out = owned `path`, or the model inside it when it is a folder. */
 static kd2m_status resolve_path(kd2m_context *context, char **out, const char *path) {
@@ -108,6 +110,8 @@ kd2m_status kd2m_model_file_read(kd2m_model_file **out, kd2m_context *context, c
     KD2M_TRY(kd2m_tensors_read(&file->tensors, context, resolved));
     KD2M_TRY(read_graph(file, resolved));
     KD2M_TRY(read_normalisation(file, resolved));
+    const char *transform = kd2m_tensors_text(file->tensors, transform_key);
+    file->transform = transform ? transform : "";
     *out = file;
     file = NULL;
 cleanup:
@@ -138,6 +142,10 @@ static kd2m_status set_json(kd2m_tensors *tensors, const char *key, const json_t
         status = kd2m_tensors_set_text(tensors, key, text);
     kd2m_text_free(tensors->context, text);
     return status;
+}
+
+kd2m_status kd2m_model_file_set_transform(kd2m_tensors *tensors, const char *chain) {
+    return chain && *chain ? kd2m_tensors_set_text(tensors, transform_key, chain) : KD2M_OK;
 }
 
 kd2m_status kd2m_model_file_write(const char *path, const kd2m_graph *graph, kd2m_tensors *tensors,

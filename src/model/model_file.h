@@ -11,11 +11,16 @@ typedef struct kd2m_model_file {
     kd2m_graph *graph;                /* owned */
     kd2m_tensors *tensors;            /* owned */
     kd2m_normalisation normalisation; /* owned */
+    const char *transform;            /* the input's chain of transforms, "" for none; borrowed */
 } kd2m_model_file;
 
 /* Reads FILE, or FOLDER/model.safetensors when `path` is a folder. Errors: KD2M_ERROR_IO,
  * KD2M_ERROR_INPUT (not a model of this library, graph or tensors broken). */
 kd2m_status kd2m_model_file_read(kd2m_model_file **out, kd2m_context *context, const char *path);
+
+/* Stores the input's chain of transforms with `tensors`, for the file that they are written to;
+ * "" or NULL is none. */
+kd2m_status kd2m_model_file_set_transform(kd2m_tensors *tensors, const char *chain);
 
 /* Writes atomically. `tensors` gets the metadata keys 'kd2m.format', 'kd2m.graph' and
  * 'kd2m.normalisation'. */

@@ -80,6 +80,7 @@ static kd2m_status prepare(kd2m_model *model, const char *path) {
     const kd2m_graph *graph = model->file->graph;
     runner *first = NULL;
     describe_input(&model->info, graph);
+    model->info.transform = model->file->transform;
     kd2m_status status = kd2m_net_check(model->context, graph, model->file->tensors);
     if (status == KD2M_OK)
         status = get_runner(model, 0, &first);
@@ -176,6 +177,10 @@ kd2m_status kd2m_model_table(kd2m_table **out, const kd2m_model *model) {
              graph->nodes[graph->features].name, graph->nodes[graph->logits].name,
              model->info.parameters);
     KD2M_TRY(kd2m_table_add_note(table, note));
+    if (*model->info.transform) {
+        snprintf(note, sizeof note, "samples go through: %.200s", model->info.transform);
+        KD2M_TRY(kd2m_table_add_note(table, note));
+    }
     *out = table;
     table = NULL;
 cleanup:

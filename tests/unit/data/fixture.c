@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "opening.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,6 @@ kd2m_dataset *fixture_dataset(kd2m_context *context, size_t count, size_t column
     kd2m_dataset *dataset = NULL;
     snprintf(spec, sizeof spec, "npy:train=%s",
              fixture_files(context, "train", count, columns, labels));
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, validation, seed));
+    EXPECT_OK(context, testing_open(&dataset, context, spec, validation, seed));
     return dataset;
 }

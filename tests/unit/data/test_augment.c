@@ -6,6 +6,7 @@
 
 #include "augment.h"
 #include "loader.h"
+#include "opening.h"
 #include "testing.h"
 
 static kd2m_context *context;
@@ -276,7 +277,7 @@ static void batches_and_seeks_change_no_sample(void **state) {
     kd2m_dataset *dataset = NULL;
     kd2m_normalisation measured;
     (void)state;
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, DATA, 0, 1));
+    EXPECT_OK(context, testing_open(&dataset, context, DATA, 0, 1));
     EXPECT_OK(context, kd2m_dataset_measure(dataset, &measured));
     collect(dataset, &measured, TRAIN, 3, chain, whole);
     collect(dataset, &measured, 7, 3, chain, small);
@@ -297,7 +298,7 @@ static void the_loader_augments_before_it_normalises(void **state) {
     kd2m_augmenter *augmenter = NULL;
     const kd2m_shape shape = {2, {1, LENGTH}};
     (void)state;
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, DATA, 0, 1));
+    EXPECT_OK(context, testing_open(&dataset, context, DATA, 0, 1));
     EXPECT_OK(context, kd2m_dataset_measure(dataset, &measured));
     measured.mean[0] = 3.0F; /* one that shows */
     EXPECT_OK(context, kd2m_augmenter_create(&augmenter, context, "gain+shift:fill=zero", &shape,
@@ -322,7 +323,7 @@ static void every_failing_allocation_is_survived(void **state) {
         kd2m_normalisation measured = {0};
         kd2m_loader *loader = NULL;
         kd2m_batch batch;
-        kd2m_status status = kd2m_dataset_open(&dataset, failing, DATA, 0, 1);
+        kd2m_status status = testing_open(&dataset, failing, DATA, 0, 1);
         if (status == KD2M_OK)
             status = kd2m_dataset_measure(dataset, &measured);
         const kd2m_loader_settings settings = {&measured, 8, KD2M_SAMPLER_SHUFFLE, 9,

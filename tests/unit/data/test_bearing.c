@@ -1,4 +1,5 @@
 /* The bearing's vibration: does it ring when, where and as loud as the model says? */
+#include "opening.h"
 #include "testing.h"
 
 #include <math.h>
@@ -168,7 +169,7 @@ static void faults_grow_with_size_load_and_speed(void **state) {
 
 static kd2m_dataset *open_by(kd2m_context *by, const char *spec) {
     kd2m_dataset *dataset = NULL;
-    EXPECT_OK(by, kd2m_dataset_open(&dataset, by, spec, 0.0, 1));
+    EXPECT_OK(by, testing_open(&dataset, by, spec, 0.0, 1));
     return dataset;
 }
 
@@ -281,7 +282,7 @@ static void refuses_what_no_machine_does(void **state) {
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         kd2m_dataset *dataset = NULL;
         EXPECT_STATUS(context, KD2M_ERROR_USAGE,
-                      kd2m_dataset_open(&dataset, context, cases[c].spec, 0.0, 1));
+                      testing_open(&dataset, context, cases[c].spec, 0.0, 1));
         EXPECT_MESSAGE(context, cases[c].message);
         assert_null(dataset);
     }

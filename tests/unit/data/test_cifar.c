@@ -1,4 +1,5 @@
 /* CIFAR: small files of both formats, in batches, gzipped; what is no such file; failing memory. */
+#include "opening.h"
 #include "testing.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ static void joins_the_batches_that_are_there(void **state) {
     write_records(folder, "data_batch_3.bin.gz", 3, 2, 1, 0);
     write_records(folder, "test_batch.bin", 7, 4, 1, 0);
     snprintf(spec, sizeof spec, "cifar10:%s", folder);
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, 0, 1));
+    EXPECT_OK(context, testing_open(&dataset, context, spec, 0, 1));
     kd2m_dataset_describe(dataset, &info);
     assert_int_equal(info.classes, 10);
     assert_int_equal(info.dims, 3);
@@ -93,7 +94,7 @@ static void takes_fine_or_coarse_labels(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         kd2m_dataset *dataset = NULL;
         snprintf(spec, sizeof spec, "cifar100:%s%s", folder, cases[i].labels);
-        EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, 0, 1));
+        EXPECT_OK(context, testing_open(&dataset, context, spec, 0, 1));
         kd2m_dataset_describe(dataset, &info);
         assert_int_equal(info.classes, cases[i].classes);
         expect_rows(dataset, KD2M_TRAIN, 8, 9, cases[i].modulus);
@@ -106,20 +107,20 @@ static void refuses_what_is_no_such_file(void **state) {
     char folder[4096], spec[4200];
     kd2m_dataset *dataset = NULL;
     (void)state;
-    EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_dataset_open(&dataset, context, "cifar10", 0, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, testing_open(&dataset, context, "cifar10", 0, 1));
     EXPECT_MESSAGE(context, "cifar10:DIR");
     snprintf(folder, sizeof folder, "%s", testing_folder());
     snprintf(spec, sizeof spec, "cifar10:%s", folder);
-    EXPECT_STATUS(context, KD2M_ERROR_IO, kd2m_dataset_open(&dataset, context, spec, 0, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_IO, testing_open(&dataset, context, spec, 0, 1));
     EXPECT_MESSAGE(context, "data_batch_1.bin");
     write_records(folder, "data_batch_1.bin", 0, 2, 1, 1);
-    EXPECT_STATUS(context, KD2M_ERROR_INPUT, kd2m_dataset_open(&dataset, context, spec, 0, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT, testing_open(&dataset, context, spec, 0, 1));
     EXPECT_MESSAGE(context, "has 6147 bytes");
     write_records(folder, "data_batch_1.bin", 0, 0, 1, 0);
-    EXPECT_STATUS(context, KD2M_ERROR_INPUT, kd2m_dataset_open(&dataset, context, spec, 0, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT, testing_open(&dataset, context, spec, 0, 1));
     EXPECT_MESSAGE(context, "has 0 bytes");
     write_records(folder, "data_batch_1.bin", 0, 2, 1, 0);
-    EXPECT_STATUS(context, KD2M_ERROR_IO, kd2m_dataset_open(&dataset, context, spec, 0, 1));
+    EXPECT_STATUS(context, KD2M_ERROR_IO, testing_open(&dataset, context, spec, 0, 1));
     EXPECT_MESSAGE(context, "test_batch.bin");
     assert_null(dataset);
 }
@@ -136,7 +137,7 @@ static void survives_failing_memory(void **state) {
     for (size_t k = 0; status != KD2M_OK; k++) {
         kd2m_context *failing = testing_failing_context(k);
         kd2m_dataset *dataset = NULL;
-        status = kd2m_dataset_open(&dataset, failing, spec, 0, 1);
+        status = testing_open(&dataset, failing, spec, 0, 1);
         if (status != KD2M_OK)
             EXPECT_STATUS(failing, KD2M_ERROR_MEMORY, status);
         kd2m_dataset_free(dataset);

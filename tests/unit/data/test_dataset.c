@@ -1,5 +1,6 @@
 /* Data sets: opening by spec, labels, the split, the digest, reading back, normalisation. */
 #include "fixture.h"
+#include "opening.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static void fill_labels(void) {
 
 static void refuse(const char *spec, kd2m_status expected, const char *message) {
     kd2m_dataset *dataset = NULL;
-    EXPECT_STATUS(context, expected, kd2m_dataset_open(&dataset, context, spec, 0.0, 1));
+    EXPECT_STATUS(context, expected, testing_open(&dataset, context, spec, 0.0, 1));
     EXPECT_MESSAGE(context, message);
     assert_null(dataset);
 }
@@ -40,10 +41,9 @@ static void refuses_specs_that_name_no_data(void **state) {
     refuse("npy:train=/nonexistent/x.npy;y.npy", KD2M_ERROR_IO, "/nonexistent/x.npy");
     refuse("idx", KD2M_ERROR_USAGE, "idx:DIR");
     refuse("idx:/nonexistent", KD2M_ERROR_IO, "/nonexistent/train-images-idx3-ubyte");
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, testing_open(&dataset, context, "bearing", 0.91, 1));
     EXPECT_STATUS(context, KD2M_ERROR_USAGE,
-                  kd2m_dataset_open(&dataset, context, "bearing", 0.91, 1));
-    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
-                  kd2m_dataset_open(&dataset, context, "bearing", (double)NAN, 1));
+                  testing_open(&dataset, context, "bearing", (double)NAN, 1));
 }
 
 static void refuses_labels_out_of_range(void **state) {
@@ -129,7 +129,7 @@ static void shapes_follow_the_arrays(void **state) {
         const char *x_path = write_array("x", cases[c].x);
         snprintf(spec, sizeof spec, "npy:as=%s,test=%s;%s", cases[c].as, x_path,
                  write_array("y", (kd2m_array){KD2M_INT32, 1, {2}, 2, classes}));
-        EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, 0.5, 1));
+        EXPECT_OK(context, testing_open(&dataset, context, spec, 0.5, 1));
         kd2m_dataset_describe(dataset, &info);
         assert_string_equal(spec, info.spec);
         assert_int_equal(cases[c].dims, info.dims);
@@ -252,14 +252,14 @@ static void warns_of_classes_without_training(void **state) {
     const char *train = fixture_files(context, "train", ROWS, COLUMNS, labels);
     const char *test = fixture_files(context, "test", ROWS, COLUMNS, more);
     snprintf(spec, sizeof spec, "npy:train=%s,test=%s", train, test);
-    EXPECT_OK(talking, kd2m_dataset_open(&dataset, talking, spec, 0.0, 1));
+    EXPECT_OK(talking, testing_open(&dataset, talking, spec, 0.0, 1));
     assert_int_equal(7, dataset->raw.classes);
     assert_non_null(strstr(logged, "2 class(es) of the test data have no training row"));
     assert_non_null(strstr(logged, "class 6"));
     kd2m_dataset_free(dataset);
     logged[0] = '\0';
     snprintf(spec, sizeof spec, "npy:train=%s,test=%s", test, train);
-    EXPECT_OK(talking, kd2m_dataset_open(&dataset, talking, spec, 0.0, 1));
+    EXPECT_OK(talking, testing_open(&dataset, talking, spec, 0.0, 1));
     assert_string_equal("", logged);
     kd2m_dataset_free(dataset);
     kd2m_context_free(talking);
@@ -312,7 +312,7 @@ static void normalisation_is_measured_per_channel(void **state) {
             KD2M_FLOAT32, 3, {SAMPLES, CHANNELS, LENGTH}, SAMPLES * CHANNELS * LENGTH, values});
     snprintf(spec, sizeof spec, "npy:train=%s;%s", x_path,
              write_array("y", (kd2m_array){KD2M_INT32, 1, {SAMPLES}, SAMPLES, classes}));
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, 0.0, 1));
+    EXPECT_OK(context, testing_open(&dataset, context, spec, 0.0, 1));
     EXPECT_OK(context, kd2m_dataset_measure(dataset, &normalisation));
     assert_int_equal(CHANNELS, normalisation.channels);
     EXPECT_CLOSE(sum[0], (double)normalisation.mean[0], 0.0, 1e-7);
@@ -352,7 +352,7 @@ static void sweep(const char *spec) {
         kd2m_dataset *dataset = NULL;
         kd2m_normalisation normalisation = {0};
         kd2m_table *table = NULL;
-        kd2m_status status = kd2m_dataset_open(&dataset, failing, spec, 0.3, 1);
+        kd2m_status status = testing_open(&dataset, failing, spec, 0.3, 1);
         if (status == KD2M_OK)
             status = kd2m_dataset_measure(dataset, &normalisation);
         if (status == KD2M_OK)
@@ -400,7 +400,7 @@ static void idx_images_become_shares_of_one(void **state) {
     const char *folder = idx_folder();
     (void)state;
     snprintf(spec, sizeof spec, "idx:%s", folder);
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, 0.0, 1));
+    EXPECT_OK(context, testing_open(&dataset, context, spec, 0.0, 1));
     kd2m_dataset_describe(dataset, &info);
     assert_int_equal(3, info.dims);
     assert_int_equal(1, info.shape[0]);

@@ -1,5 +1,6 @@
 /* The loader: which samples, how often, whatever the threads and seeks do. */
 #include "fixture.h"
+#include "opening.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -339,7 +340,7 @@ static void every_failing_allocation_is_survived(void **state) {
         kd2m_dataset *dataset = NULL;
         kd2m_loader *loader = NULL;
         kd2m_batch batch;
-        kd2m_status status = kd2m_dataset_open(&dataset, failing, spec, 0.2, 1);
+        kd2m_status status = testing_open(&dataset, failing, spec, 0.2, 1);
         if (status == KD2M_OK)
             status = create(&loader, dataset, BATCH);
         if (status == KD2M_OK) {

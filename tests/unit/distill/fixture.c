@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "opening.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@ void fixture_write_teacher(const char *path) {
     kd2m_net *net;
     kd2m_tensors *tensors;
     const size_t shape[3] = {1, 128, 0};
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, FIXTURE_DATA, 0, 0));
+    EXPECT_OK(context, testing_open(&dataset, context, FIXTURE_DATA, 0, 0));
     EXPECT_OK(context, kd2m_dataset_measure(dataset, &normalisation));
     normalisation.mean[0] += 0.25F; /* normalised its own way, so that the input's map is used */
     normalisation.scale[0] *= 0.5F;
@@ -36,7 +37,7 @@ void fixture_open(fixture *out, kd2m_context *context, const char *teacher) {
     const size_t shape[3] = {1, 128, 0};
     kd2m_dataset_info info;
     *out = (fixture){.context = context};
-    EXPECT_OK(context, kd2m_dataset_open(&out->dataset, context, FIXTURE_DATA, 0, 0));
+    EXPECT_OK(context, testing_open(&out->dataset, context, FIXTURE_DATA, 0, 0));
     kd2m_dataset_describe(out->dataset, &info);
     EXPECT_OK(context, kd2m_dataset_measure(out->dataset, &out->normalisation));
     EXPECT_OK(context, kd2m_teacher_open(&out->teacher, context, teacher, out->dataset,

@@ -2,6 +2,7 @@
  * Training is right: on MNIST the losses of 50 steps agree with PyTorch's, step by step, from the
  * same weights and batches (tools/golden_training.py has the other side of the formulas).
  */
+#include "opening.h"
 #include "testing.h"
 
 #include <math.h>
@@ -172,7 +173,7 @@ int main(void) {
     snprintf(spec, sizeof spec, "idx:\"%s\"", folder);
     snprintf(teacher_path, sizeof teacher_path, "%s/teacher.safetensors", testing_folder());
     context = testing_context(0);
-    EXPECT_OK(context, kd2m_dataset_open(&dataset, context, spec, 0, 0));
+    EXPECT_OK(context, testing_open(&dataset, context, spec, 0, 0));
     EXPECT_OK(context, kd2m_normalisation_create(&normalisation, context, 1));
     normalisation.mean[0] = 0.1307F;
     normalisation.scale[0] = (float)(1 / 0.3081);

@@ -9,17 +9,28 @@
 typedef struct distance_options {
     const char *paths[2];
     const char *labels[2];
+    const char *logits[2];
     const char *metric;
     const char *gradient;
     long repeat;
 } distance_options;
 
-enum { KEY_METRIC = 'm', KEY_LABELS_A = 1, KEY_LABELS_B, KEY_GRADIENT, KEY_REPEAT };
+enum {
+    KEY_METRIC = 'm',
+    KEY_LABELS_A = 1,
+    KEY_LABELS_B,
+    KEY_LOGITS_A,
+    KEY_LOGITS_B,
+    KEY_GRADIENT,
+    KEY_REPEAT
+};
 
 static const struct argp_option options[] = {
     {"metric", KEY_METRIC, "SPEC", 0, "Metric, e.g. w2 or 'cond(gauss-w2)'", 1},
     {"labels-a", KEY_LABELS_A, "L.npy", 0, "Labels of A's rows", 1},
     {"labels-b", KEY_LABELS_B, "L.npy", 0, "Labels of B's rows", 1},
+    {"logits-a", KEY_LOGITS_A, "Z.npy", 0, "Logits of A's rows, for a metric that takes both", 1},
+    {"logits-b", KEY_LOGITS_B, "Z.npy", 0, "Logits of B's rows", 1},
     {"grad-out", KEY_GRADIENT, "G.npy", 0, "Write the gradient with respect to A", 1},
     {"repeat", KEY_REPEAT, "N", 0, "Evaluate N times and tell the median time (default: 1)", 1},
     {0},
@@ -33,10 +44,12 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         given->metric = text;
         return 0;
     case KEY_LABELS_A:
-        given->labels[0] = text;
-        return 0;
     case KEY_LABELS_B:
-        given->labels[1] = text;
+        given->labels[key - KEY_LABELS_A] = text;
+        return 0;
+    case KEY_LOGITS_A:
+    case KEY_LOGITS_B:
+        given->logits[key - KEY_LOGITS_A] = text;
         return 0;
     case KEY_GRADIENT:
         given->gradient = text;
@@ -62,7 +75,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 
 /* One side: its arrays and the sample that points into them. */
 typedef struct side {
-    kd2m_array values, labels;
+    kd2m_array values, labels, logits;
     kd2m_sample sample;
 } side;
 
@@ -80,31 +93,58 @@ static kd2m_status widen_labels(kd2m_array *labels, int32_t **out, const char *p
     return KD2M_OK;
 }
 
-static kd2m_status read_side(kd2m_context *context, side *out, const char *path,
-                             const char *labels_path, int32_t **labels) {
-    kd2m_status status = kd2m_array_read(&out->values, context, path);
+/* Reads N x D floats. */
+static kd2m_status read_matrix(kd2m_context *context, kd2m_array *out, const char *path,
+                               const char *what) {
+    kd2m_status status = kd2m_array_read(out, context, path);
+    if (status == KD2M_OK && (out->element != KD2M_FLOAT32 || out->dims != 2))
+        return cli_fail(KD2M_ERROR_INPUT, "%s: %s are an N x D array of floats (f4 or f8)", path,
+                        what);
+    return status;
+}
+
+static kd2m_status read_labels(kd2m_context *context, side *out, const char *path,
+                               int32_t **labels) {
+    kd2m_status status = kd2m_array_read(&out->labels, context, path);
     if (status != KD2M_OK)
         return status;
-    if (out->values.element != KD2M_FLOAT32 || out->values.dims != 2)
-        return cli_fail(KD2M_ERROR_INPUT, "%s: features are an N x D array of floats (f4 or f8)",
+    if (out->labels.count != out->sample.rows)
+        return cli_fail(KD2M_ERROR_INPUT, "%s: as many labels are needed as there are rows", path);
+    status = widen_labels(&out->labels, labels, path);
+    out->sample.labels = *labels;
+    return status;
+}
+
+static kd2m_status read_logits(kd2m_context *context, side *out, const char *path) {
+    kd2m_status status = read_matrix(context, &out->logits, path, "logits");
+    if (status != KD2M_OK)
+        return status;
+    if (out->logits.shape[0] != out->sample.rows)
+        return cli_fail(KD2M_ERROR_INPUT, "%s: as many rows are needed as there are features",
                         path);
+    out->sample.logits = out->logits.values;
+    out->sample.classes = out->sample.logits_stride = out->logits.shape[1];
+    return KD2M_OK;
+}
+
+/* Reads side number `which`; the sample points into the side's arrays and *labels. */
+static kd2m_status read_side(kd2m_context *context, side *out, const distance_options *given,
+                             int which, unsigned traits, int32_t **labels) {
+    kd2m_status status = read_matrix(context, &out->values, given->paths[which], "features");
+    if (status != KD2M_OK)
+        return status;
     out->sample = (kd2m_sample){.rows = out->values.shape[0],
                                 .dim = out->values.shape[1],
                                 .features = out->values.values,
                                 .stride = out->values.shape[1]};
-    /* for a metric on logits the rows are logits */
-    out->sample.logits = out->sample.features;
-    out->sample.classes = out->sample.logits_stride = out->sample.dim;
-    if (!labels_path)
-        return KD2M_OK;
-    status = kd2m_array_read(&out->labels, context, labels_path);
-    if (status != KD2M_OK)
-        return status;
-    if (out->labels.count != out->sample.rows)
-        return cli_fail(KD2M_ERROR_INPUT, "%s: as many labels are needed as there are rows",
-                        labels_path);
-    status = widen_labels(&out->labels, labels, labels_path);
-    out->sample.labels = *labels;
+    if (traits & KD2M_METRIC_ON_LOGITS) { /* then the rows are logits */
+        out->sample.logits = out->sample.features;
+        out->sample.classes = out->sample.logits_stride = out->sample.dim;
+    }
+    if (given->logits[which])
+        status = read_logits(context, out, given->logits[which]);
+    if (status == KD2M_OK && given->labels[which])
+        status = read_labels(context, out, given->labels[which], labels);
     return status;
 }
 
@@ -176,8 +216,10 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
     double seconds = 0;
     memset(sides, 0, sizeof sides);
     kd2m_status status = kd2m_metric_create(&metric, context, given->metric);
+    if (status == KD2M_OK)
+        kd2m_metric_describe(metric, &info);
     for (int i = 0; status == KD2M_OK && i < 2; i++)
-        status = read_side(context, &sides[i], given->paths[i], given->labels[i], &labels[i]);
+        status = read_side(context, &sides[i], given, i, info.traits, &labels[i]);
     if (status != KD2M_OK)
         goto cleanup;
     size_t count = sides[0].values.count, dim = sides[0].sample.dim;
@@ -186,7 +228,6 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
         status = cli_fail(KD2M_ERROR_MEMORY, "out of memory");
         goto cleanup;
     }
-    kd2m_metric_describe(metric, &info);
     kd2m_gradient gradient = {NULL, 0, NULL, 0};
     if (info.traits & KD2M_METRIC_ON_LOGITS) {
         gradient.logits = rows;
@@ -209,6 +250,7 @@ cleanup:
         free(labels[i]);
         kd2m_array_clear(context, &sides[i].values);
         kd2m_array_clear(context, &sides[i].labels);
+        kd2m_array_clear(context, &sides[i].logits);
     }
     return status;
 }
@@ -223,6 +265,8 @@ int cli_distance(int argc, char **argv) {
                "  kd2m distance A.npy B.npy --metric w2\n"
                "  kd2m distance A.npy B.npy --metric 'cond(w2)' --labels-a LA.npy --labels-b "
                "LB.npy\n"
+               "  kd2m distance A.npy B.npy --metric 'joint(w2):of=softmax' --logits-a ZA.npy "
+               "--logits-b ZB.npy\n"
                "  kd2m distance A.npy B.npy --metric mmd:kernel=rbf --grad-out G.npy --json\n",
     };
     distance_options given = {.repeat = 1};

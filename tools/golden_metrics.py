@@ -130,6 +130,32 @@ def conditional(metric, labels_x, labels_y, by_share):
     return value
 
 
+def beside_costs(of, x, y):
+    """What the labels or logits of two sides cost: x and y are (labels, logits)."""
+    if of == "onehot":
+        u, v = (F.one_hot(labels, 8).double() for labels, _ in (x, y))
+    else:
+        u, v = (logits if of == "logits" else F.softmax(logits, 1) for _, logits in (x, y))
+    return squared_costs(u, v)
+
+
+def joint(costs_of, beta, of, x_beside, y_beside):
+    def costs(x, y):
+        features = costs_of(x, y)
+        largest = features.max().detach()
+        return features / largest + beta * beside_costs(of, x_beside, y_beside)
+
+    return transport(costs)
+
+
+JOINTS = {
+    "joint(w2)": (squared_costs, 1.0, "onehot"),
+    "joint(w1):beta=0.3": (distances, 0.3, "onehot"),
+    "joint(w2):beta=0.2,of=logits": (squared_costs, 0.2, "logits"),
+    "joint(w1):of=softmax,beta=2": (distances, 2.0, "softmax"),
+}
+
+
 def numbers(values):
     """Nine digits give a float32 back exactly."""
     return " ".join(f"{v:.9g}" for v in np.asarray(values).ravel())
@@ -148,29 +174,38 @@ def write(name, seed, n, m, dim, weighted, offset=0.0, spread=1.0):
     a = rng.integers(1, 4, n).astype("f8") if weighted else np.ones(n)
     b = rng.integers(1, 4, m).astype("f8") if weighted else np.ones(m)
 
+    logits_x, logits_y = (rng.standard_normal((rows, 3)).astype("f4") for rows in (n, m))
+
     lines = ["# made by tools/golden_metrics.py"]
-    for side, values, weights, labels in (("x", x, a, labels_x), ("y", y, b, labels_y)):
+    for side, values, weights, labels, logits in (
+        ("x", x, a, labels_x, logits_x),
+        ("y", y, b, labels_y, logits_y),
+    ):
         lines += [f"{side} {len(values)} {dim}", numbers(values)]
         lines += ["labels " + " ".join(map(str, labels))]
         if weighted:
             lines += ["weights " + numbers(weights)]
+        lines += ["logits " + numbers(logits)]
 
     fixed = [torch.from_numpy(v) for v in (y.astype("f8"), a / a.sum(), b / b.sum())]
     groups = torch.from_numpy(labels_x), torch.from_numpy(labels_y)
+    variants = {}
     for spec, metric in METRICS.items():
         if spec in PAIRED and not paired:
             continue
-        variants = {
-            spec: metric,
-            f"cond({spec})": conditional(metric, *groups, True),
-            f"cond({spec}):classes=sum": conditional(metric, *groups, False),
-        }
-        for variant, function in variants.items():
-            student = torch.from_numpy(x.astype("f8")).requires_grad_()
-            value = function(student, *fixed)
-            value.backward()
-            lines += [f"metric {variant}", f"value {float(value)!r}",
-                      "gradient " + numbers(student.grad.numpy().astype("f4"))]
+        variants[spec] = metric
+        variants[f"cond({spec})"] = conditional(metric, *groups, True)
+        variants[f"cond({spec}):classes=sum"] = conditional(metric, *groups, False)
+    beside = zip(groups, (torch.from_numpy(v.astype("f8")) for v in (logits_x, logits_y)))
+    x_beside, y_beside = beside
+    for spec, settings in JOINTS.items():
+        variants[spec] = joint(*settings, x_beside, y_beside)
+    for variant, function in variants.items():
+        student = torch.from_numpy(x.astype("f8")).requires_grad_()
+        value = function(student, *fixed)
+        value.backward()
+        lines += [f"metric {variant}", f"value {float(value)!r}",
+                  "gradient " + numbers(student.grad.numpy().astype("f4"))]
     (FOLDER / f"{name}.txt").write_text("\n".join(lines) + "\n")
 
 

@@ -47,7 +47,10 @@ typedef enum kd2m_metric_trait {
     KD2M_METRIC_TRANSPORT = 1 << 8,   /* has a plan: result.pair_share is filled where n = m */
     KD2M_METRIC_ANY_WIDTH = 1 << 9,   /* X and Y may have different dim */
     KD2M_METRIC_WEIGHTS = 1 << 10,    /* takes row weights */
-    KD2M_METRIC_SCALING = 1 << 11     /* D(cX,cY) = c^degree D(X,Y), constants resolved anew */
+    KD2M_METRIC_SCALING = 1 << 11,    /* D(cX,cY) = c^degree D(X,Y), constants resolved anew; X, Y
+                                         are the features where there are logits beside them */
+    KD2M_METRIC_WITH_LOGITS = 1 << 12 /* compares features and logits: needs both, has a gradient
+                                         for both */
 } kd2m_metric_trait;
 
 typedef struct kd2m_metric_info {
@@ -84,7 +87,7 @@ typedef struct kd2m_metric_result {
 typedef struct kd2m_gradient {
     float *features; /* n x d, row-major; zero for a metric on logits */
     size_t stride;   /* elements from row to row, >= d */
-    float *logits;   /* n x classes, row-major; zero for a metric on features */
+    float *logits;   /* n x classes, row-major; zero for a metric on features alone */
     size_t logits_stride;
 } kd2m_gradient;
 

@@ -128,6 +128,7 @@ static kd2m_status allocate_batch(kd2m_objective *objective) {
     }
     KD2M_TRY(allocate_floats(context, &objective->logits, batch, classes));
     KD2M_TRY(allocate_floats(context, &objective->logits_gradient, batch, classes));
+    KD2M_TRY(allocate_floats(context, &objective->logits_scratch, batch, classes));
     KD2M_TRY(allocate_floats(context, &objective->scratch, larger(batch, rows), widest));
     if (teacher) {
         const kd2m_teacher_layer *logits = &objective->teacher_logits_layer;
@@ -202,6 +203,7 @@ void kd2m_objective_free(kd2m_objective *objective) {
     kd2m_free(context, objective->logits);
     kd2m_free(context, objective->teacher_logits);
     kd2m_free(context, objective->logits_gradient);
+    kd2m_free(context, objective->logits_scratch);
     kd2m_free(context, objective->scratch);
     kd2m_loss_free(objective->loss);
     kd2m_free(context, objective);

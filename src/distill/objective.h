@@ -68,6 +68,7 @@ typedef struct kd2m_objective {
     kd2m_match *matches;
     size_t match_count;
     float *logits, *logits_gradient; /* batch x classes */
+    float *logits_scratch;           /* batch x classes: a term's gradient */
     float *teacher_logits;           /* teacher's rows x classes; NULL without a teacher */
     float *scratch;                  /* most rows x widest: a term's gradient, a layer's map */
     double value;                    /* of the last batch */

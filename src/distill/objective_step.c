@@ -75,9 +75,10 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
     size_t batch = objective->batch, classes = objective->classes;
     if (!bound->metric) {
         KD2M_TRY(kd2m_net_cross_entropy(objective->student, labels, batch, &bound->last.value,
-                                        objective->scratch));
+                                        objective->logits_scratch));
         bound->last.certificate.converged = 1;
-        add_scaled(objective->logits_gradient, objective->scratch, batch * classes, bound->factor);
+        add_scaled(objective->logits_gradient, objective->logits_scratch, batch * classes,
+                   bound->factor);
         return KD2M_OK;
     }
     kd2m_sample x = {.rows = batch, .labels = labels, .classes = classes};
@@ -88,25 +89,25 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
     y.logits = objective->teacher_logits;
     x.logits_stride = y.logits_stride = classes;
     kd2m_gradient gradient = {NULL, 0, NULL, 0};
-    float *target = objective->logits_gradient;
-    size_t width = classes;
-    if (bound->match == KD2M_NO_MATCH) {
-        gradient.logits = objective->scratch;
-        gradient.logits_stride = classes;
-    } else {
-        kd2m_match *match = &objective->matches[bound->match];
-        width = compared_width(match);
-        target = match->gradient;
+    kd2m_match *match = bound->match == KD2M_NO_MATCH ? NULL : &objective->matches[bound->match];
+    if (match) {
         x.features = match->compared;
-        x.dim = x.stride = width;
+        x.dim = x.stride = compared_width(match);
         y.features = match->teacher;
         y.dim = y.stride = match->teacher_width;
         gradient.features = objective->scratch;
-        gradient.stride = width;
+        gradient.stride = x.dim;
+    }
+    if (bound->info.traits & (KD2M_METRIC_ON_LOGITS | KD2M_METRIC_WITH_LOGITS)) {
+        gradient.logits = objective->logits_scratch;
+        gradient.logits_stride = classes;
     }
     KD2M_TRY(kd2m_metric_prepare(bound->metric, &x, &y));
     KD2M_TRY(kd2m_metric_evaluate(bound->metric, &x, &y, &bound->last, &gradient));
-    add_scaled(target, objective->scratch, batch * width, bound->factor);
+    if (gradient.features)
+        add_scaled(match->gradient, gradient.features, batch * x.dim, bound->factor);
+    if (gradient.logits)
+        add_scaled(objective->logits_gradient, gradient.logits, batch * classes, bound->factor);
 cleanup:
     return status == KD2M_OK
                ? status

@@ -65,24 +65,31 @@ void kd2m_metric_describe(const kd2m_metric *metric, kd2m_metric_info *info) {
     };
 }
 
-/* The unit whose constants are held: the innermost. */
-static const kd2m_metric_unit *innermost(const kd2m_metric *metric) {
+/* The unit whose constants are held: the outermost that has some. */
+static const kd2m_metric_unit *holder(const kd2m_metric *metric) {
     const kd2m_metric_unit *unit = metric->unit;
-    while (unit->inner)
+    while (unit->inner && unit->constant_count == 0)
         unit = unit->inner;
     return unit;
 }
 
+/* A unit's own constants come before those of the unit inside. */
+static const char *constant_name(const kd2m_metric_unit *unit, size_t index) {
+    size_t own = unit->constant_count - (unit->inner ? unit->inner->constant_count : 0);
+    return index < own ? unit->descriptor->constant_names[index]
+                       : constant_name(unit->inner, index - own);
+}
+
 kd2m_status kd2m_metric_constant(const kd2m_metric *metric, size_t index, const char **name,
                                  double *value) {
-    const kd2m_metric_unit *unit = innermost(metric);
+    const kd2m_metric_unit *unit = holder(metric);
     *name = NULL;
     *value = NAN;
     size_t each = unit->constant_count;
     if (each == 0 || index / each >= metric->held.count)
         return kd2m_fail(metric->context, KD2M_ERROR_USAGE, "'%s' holds no constant number %zu",
                          metric->text, index);
-    *name = unit->descriptor->constant_names[index % each];
+    *name = constant_name(unit, index % each);
     *value = metric->held.items[index / each].values[index % each];
     return KD2M_OK;
 }
@@ -106,7 +113,7 @@ static kd2m_status begin(kd2m_metric *metric, kd2m_metric_call *call, const kd2m
     bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(y->rows, sizeof(double)));
     if (bytes > metric->arena.capacity)
         KD2M_TRY(kd2m_arena_reserve(&metric->arena, bytes));
-    if (innermost(metric)->constant_count > 0)
+    if (holder(metric)->constant_count > 0)
         KD2M_TRY(kd2m_grow(metric->context, (void **)&metric->held.items, &metric->held.capacity,
                            metric->held.count, x->rows < y->rows ? x->rows : y->rows,
                            sizeof *metric->held.items));
@@ -145,7 +152,9 @@ static kd2m_status begin_gradient(const kd2m_metric *metric, const kd2m_sample *
         (gradient->logits && gradient->logits_stride < x->classes))
         return kd2m_fail(metric->context, KD2M_ERROR_USAGE,
                          "%s: the gradient's row stride is smaller than its row", metric->text);
-    if (metric->unit->traits & KD2M_METRIC_ON_LOGITS) {
+    if (metric->unit->traits & KD2M_METRIC_WITH_LOGITS) {
+        *wanted = gradient->features || gradient->logits;
+    } else if (metric->unit->traits & KD2M_METRIC_ON_LOGITS) {
         fill_zero(gradient->features, gradient->stride, x->rows, x->dim);
         *wanted = gradient->logits != NULL;
     } else {

@@ -30,7 +30,7 @@ typedef struct kd2m_metric_unit {
     struct kd2m_metric_unit *inner; /* M of name(M), or NULL; owned */
     unsigned traits;                /* these two start as the descriptor's; configure may change */
     double degree;                  /* them to follow the settings or the inner unit */
-    size_t constant_count;
+    size_t constant_count; /* its own, then the inner unit's where it holds those as well */
 } kd2m_metric_unit;
 
 /* Upper bounds that a workspace is asked for. */
@@ -44,7 +44,7 @@ typedef struct kd2m_metric_shape {
 typedef struct kd2m_metric_side {
     size_t rows;
     kd2m_rows features;      /* for a metric on features */
-    kd2m_rows logits;        /* for a metric on logits */
+    kd2m_rows logits;        /* for a metric on logits, or with them */
     const double *weights;   /* sum to 1; NULL = uniform */
     const int32_t *labels;   /* for a metric that needs them */
     const uint32_t *numbers; /* of each row in the caller's sample; NULL = 0, 1, 2 ... */
@@ -62,6 +62,8 @@ typedef struct kd2m_metric_held {
     size_t count, capacity;
 } kd2m_metric_held;
 
+typedef struct kd2m_ground kd2m_ground; /* metric_ground.h */
+
 typedef struct kd2m_metric_call {
     kd2m_context *context;
     kd2m_arena *arena; /* scratch; whoever makes the call rewinds it */
@@ -69,9 +71,17 @@ typedef struct kd2m_metric_call {
     kd2m_metric_side x, y;
     kd2m_metric_held *held;
     double
-        *constants;  /* this unit's, unit->constant_count of them: prepare writes, evaluate reads */
-    bool rows_match; /* n = m in the caller's samples, so that there are true pairs */
+        *constants; /* this unit's, unit->constant_count of them: prepare writes, evaluate reads */
+    const kd2m_ground *ground; /* what transport costs, where it is not the unit's own; else NULL */
+    bool rows_match;           /* n = m in the caller's samples, so that there are true pairs */
 } kd2m_metric_call;
+
+/* What it costs a transport metric to move x to y; NONE for all other metrics. */
+typedef enum kd2m_feature_cost {
+    KD2M_COST_NONE,
+    KD2M_COST_SQUARED, /* |x - y|^2 */
+    KD2M_COST_DISTANCE /* |x - y| */
+} kd2m_feature_cost;
 
 struct kd2m_metric_descriptor {
     const char *name;
@@ -84,6 +94,9 @@ struct kd2m_metric_descriptor {
      * serves smaller groups by their means. */
     size_t least_rows;
     bool wraps; /* is written around another metric, 'name(metric)' */
+    /* Its own; a metric that has one transports on call->ground where that is given, and so may
+     * stand inside joint. */
+    kd2m_feature_cost feature_cost;
     const char *constant_names[KD2M_METRIC_MAX_CONSTANTS]; /* NULL where there are fewer */
     kd2m_setting_list settings;
     size_t settings_size;
@@ -98,7 +111,8 @@ struct kd2m_metric_descriptor {
     /*
      * Fills `result` (which arrives as that of an exact 0 without plan or groups) and, unless
      * `gradient` is NULL, overwrites gradient->features, or for a metric on logits
-     * gradient->logits; that pointer is not NULL. Errors: KD2M_ERROR_NUMERIC where the value is
+     * gradient->logits; that pointer is not NULL. A metric with logits overwrites both, where they
+     * are not NULL. Errors: KD2M_ERROR_NUMERIC where the value is
      * infinite.
      */
     kd2m_status (*evaluate)(const kd2m_metric_call *call, kd2m_metric_result *result,

@@ -64,7 +64,7 @@ static kd2m_status check_labels(kd2m_context *context, sample_part part,
                                 const kd2m_sample *sample) {
     if (!sample->labels)
         return kd2m_fail(context, KD2M_ERROR_INPUT,
-                         "%s compares group by group, but the %s sample has no labels", part.metric,
+                         "%s needs labels, but the %s sample has no labels", part.metric,
                          part.side);
     for (size_t i = 0; i < sample->rows; i++)
         if (sample->labels[i] < 0)
@@ -88,6 +88,10 @@ static kd2m_status check_side(kd2m_context *context, const kd2m_metric_unit *uni
     bool on_logits = unit->traits & KD2M_METRIC_ON_LOGITS;
     sample_part part = {side_name, on_logits ? "logits" : "features", unit->descriptor->name};
     KD2M_TRY(check_matrix(context, part, on_logits ? logits_of(sample) : features_of(sample)));
+    if (unit->traits & KD2M_METRIC_WITH_LOGITS) {
+        part.what = "logits";
+        KD2M_TRY(check_matrix(context, part, logits_of(sample)));
+    }
     if (unit->traits & KD2M_METRIC_LABELS)
         KD2M_TRY(check_labels(context, part, sample));
     if (sample->weights && !(unit->traits & KD2M_METRIC_WEIGHTS)) {
@@ -116,6 +120,11 @@ kd2m_status kd2m_metric_check(kd2m_context *context, const kd2m_metric_unit *uni
                            "%s needs rows of one width, but the student (x) has %zu %s and the "
                            "teacher (y) %zu",
                            name, width_x, on_logits ? "logits" : "features", width_y);
+    else if (x->classes != y->classes && (unit->traits & KD2M_METRIC_WITH_LOGITS))
+        status = kd2m_fail(context, KD2M_ERROR_INPUT,
+                           "%s compares logits, but the student (x) has %zu of them in a row and "
+                           "the teacher (y) %zu",
+                           name, x->classes, y->classes);
     else if (x->rows != y->rows && (unit->traits & KD2M_METRIC_PAIRED))
         status = kd2m_fail(context, KD2M_ERROR_INPUT,
                            "%s compares row i with row i, but the student (x) has %zu rows and the "

@@ -3,9 +3,9 @@
  * are taken on that plan from differences, in double, so that they carry none of the cost matrix's
  * rounding:
  *
- *     D = sum_ij plan_ij c(x_i, y_j)       dD/dx_i = sum_j plan_ij dc(x_i, y_j)/dx_i
+ *     D = sum_ij plan_ij c_ij              dD/dx_i = sum_j plan_ij dc_ij/dx_i
  *
- * the plan held fixed, as the envelope theorem allows.
+ * the plan held fixed, as the envelope theorem allows. What c_ij is says metric_ground.h.
  *
  * Peyre & Cuturi, 'Computational optimal transport', 2019, chapters 3 and 9.1.
  * Cost: that of the solver (ot/transport.h) plus O(n m d) time for the costs; n m floats of memory.
@@ -16,7 +16,7 @@
 #include <math.h>
 
 #include "context.h"
-#include "memory.h"
+#include "metric_ground.h"
 #include "parallel.h"
 #include "transport.h"
 
@@ -27,6 +27,7 @@ typedef struct sorted_plan {
     size_t *start;    /* rows + 1: entries of row i are start[i] .. start[i + 1] - 1 */
     uint32_t *column; /* per entry */
     double *mass;
+    double *pull; /* per entry: the factor that (x - y) has in the gradient */
 } sorted_plan;
 
 /* At most rows + columns - 1 entries have mass. */
@@ -34,37 +35,16 @@ static size_t entry_bound(const kd2m_metric_shape *shape) {
     return kd2m_arena_sum(shape->n, shape->m);
 }
 
-size_t kd2m_metric_transport_bytes(const kd2m_metric_shape *shape) {
-    size_t cost_count = 0;
-    if (!kd2m_size_multiply(shape->n, shape->m, &cost_count))
-        return SIZE_MAX;
-    size_t distances = kd2m_distances_bytes(shape->n, shape->m, shape->dim_x);
+size_t kd2m_metric_transport_bytes(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
+    (void)unit;
+    size_t scratch = kd2m_ground_scratch_bytes(shape);
     size_t solving = kd2m_transport_bytes(shape->n, shape->m);
     solving = kd2m_arena_sum(solving, kd2m_arena_bytes(shape->n + 1, sizeof(size_t)));
     solving = kd2m_arena_sum(solving, kd2m_arena_bytes(entry_bound(shape), sizeof(uint32_t)));
     solving = kd2m_arena_sum(solving, kd2m_arena_bytes(entry_bound(shape), sizeof(double)));
+    solving = kd2m_arena_sum(solving, kd2m_arena_bytes(entry_bound(shape), sizeof(double)));
     solving = kd2m_arena_sum(solving, kd2m_arena_bytes(shape->n, sizeof(double)));
-    return kd2m_arena_sum(kd2m_arena_bytes(cost_count, sizeof(float)),
-                          distances > solving ? distances : solving);
-}
-
-/* *out = the cost matrix, rows x columns. */
-static kd2m_status measure_costs(const kd2m_metric_call *call, kd2m_ground_cost cost, float **out) {
-    kd2m_status status = KD2M_OK;
-    size_t n = call->x.rows, m = call->y.rows, row = 0, column = 0;
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, n * m, sizeof **out));
-    KD2M_TRY(kd2m_distances(call->arena, *out, call->x.features, call->y.features));
-    if (kd2m_rows_not_finite(call->context, (kd2m_rows){*out, n, m, m}, &row, &column) > 0) {
-        status = kd2m_fail(call->context, KD2M_ERROR_NUMERIC,
-                           "the distance of student row %zu and teacher row %zu is beyond float's "
-                           "range; scale the features down",
-                           row, column);
-        goto cleanup;
-    }
-    for (size_t i = 0; cost == KD2M_COST_DISTANCE && i < n * m; i++)
-        (*out)[i] = sqrtf((*out)[i]);
-cleanup:
-    return status;
+    return kd2m_arena_sum(kd2m_ground_matrix_bytes(shape), scratch > solving ? scratch : solving);
 }
 
 /* Sorts the plan's entries by row, keeping their order within a row. */
@@ -76,6 +56,7 @@ static kd2m_status sort_plan(const kd2m_metric_call *call, const kd2m_plan *plan
     KD2M_TRY(
         kd2m_arena_take(call->arena, (void **)&out->column, plan->entries, sizeof *out->column));
     KD2M_TRY(kd2m_arena_take(call->arena, (void **)&out->mass, plan->entries, sizeof *out->mass));
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&out->pull, plan->entries, sizeof *out->pull));
     for (size_t e = 0; e < plan->entries; e++)
         out->start[plan->row[e]]++;
     size_t before = 0; /* start[i] becomes the end of row i - 1, then moves on as row i fills */
@@ -98,58 +79,54 @@ cleanup:
 
 typedef struct row_job {
     const kd2m_metric_call *call;
-    kd2m_ground_cost cost;
+    kd2m_ground ground;
     sorted_plan plan;
     double *row_values;
     const kd2m_gradient *gradient;
 } row_job;
 
-/* Row i's share of the value. Afterwards the masses of its entries are the factors that (x - y) has
- * in the gradient. */
+/* Row i's share of the value; sets the pulls of its entries. */
 static double row_value(const row_job *job, size_t i) {
-    const kd2m_rows *x = &job->call->x.features, *y = &job->call->y.features;
     double value = 0;
     for (size_t e = job->plan.start[i]; e < job->plan.start[i + 1]; e++) {
-        double mass = job->plan.mass[e];
-        double squared = kd2m_squared_distance(x->values + i * x->stride,
-                                               y->values + job->plan.column[e] * y->stride, x->dim);
-        double distance = sqrt(squared);
-        if (job->cost == KD2M_COST_SQUARED) {
-            value += mass * squared;
-            job->plan.mass[e] = 2 * mass;
-        } else {
-            value += mass * distance;
-            job->plan.mass[e] = distance > 0 ? mass / distance : 0;
-        }
+        kd2m_ground_pair pair =
+            kd2m_ground_measure(job->call, &job->ground, i, job->plan.column[e]);
+        value += job->plan.mass[e] * pair.cost;
+        job->plan.pull[e] = job->plan.mass[e] * pair.features;
     }
     return value;
 }
 
-static void row_gradient(const row_job *job, size_t i) {
-    const kd2m_rows *x = &job->call->x.features, *y = &job->call->y.features;
+/* out = factor * sum over row i's entries of pulls * (x_i - y_j). */
+static void row_gradient(const row_job *job, size_t i, const kd2m_rows *x, const kd2m_rows *y,
+                         const double *pulls, double factor, float *out) {
     const float *from = x->values + i * x->stride;
-    float *out = job->gradient->features + i * job->gradient->stride;
     for (size_t first = 0; first < x->dim; first += FEATURE_BLOCK) {
         size_t count = x->dim - first < FEATURE_BLOCK ? x->dim - first : FEATURE_BLOCK;
         double sum[FEATURE_BLOCK] = {0};
         for (size_t e = job->plan.start[i]; e < job->plan.start[i + 1]; e++) {
             const float *to = y->values + job->plan.column[e] * y->stride + first;
-            double factor = job->plan.mass[e];
             for (size_t k = 0; k < count; k++)
-                sum[k] += factor * ((double)from[first + k] - to[k]);
+                sum[k] += pulls[e] * ((double)from[first + k] - to[k]);
         }
         for (size_t k = 0; k < count; k++)
-            out[first + k] = (float)sum[k];
+            out[first + k] = (float)(factor * sum[k]);
     }
 }
 
 static void evaluate_rows(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
     const row_job *job = user;
+    const kd2m_metric_side *x = &job->call->x, *y = &job->call->y;
+    const kd2m_gradient *to = job->gradient;
     for (size_t i = begin; i < end; i++) {
         job->row_values[i] = row_value(job, i);
-        if (job->gradient)
-            row_gradient(job, i);
+        if (to && to->features)
+            row_gradient(job, i, &x->features, &y->features, job->plan.pull, 1,
+                         to->features + i * to->stride);
+        if (to && to->logits && job->ground.beside == KD2M_BESIDE_LOGITS)
+            row_gradient(job, i, &x->logits, &y->logits, job->plan.mass, 2 * job->ground.beta,
+                         to->logits + i * to->logits_stride);
     }
 }
 
@@ -168,14 +145,14 @@ static double pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
     return paired / total;
 }
 
-kd2m_status kd2m_metric_transport(const kd2m_metric_call *call, kd2m_ground_cost cost,
-                                  kd2m_metric_result *result, const kd2m_gradient *gradient) {
+kd2m_status kd2m_metric_transport(const kd2m_metric_call *call, kd2m_metric_result *result,
+                                  const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
     size_t n = call->x.rows, m = call->y.rows;
     kd2m_transport solved;
     float *costs = NULL;
-    row_job job = {.call = call, .cost = cost, .gradient = gradient};
-    KD2M_TRY(measure_costs(call, cost, &costs));
+    row_job job = {.call = call, .ground = kd2m_ground_of(call), .gradient = gradient};
+    KD2M_TRY(kd2m_ground_costs(call, &job.ground, &costs));
     KD2M_TRY(kd2m_transport_solve(call->arena, (kd2m_costs){costs, n, m, m}, call->x.weights,
                                   call->y.weights, &solved));
     KD2M_TRY(sort_plan(call, &solved.plan, &job.plan));

@@ -9,16 +9,6 @@
  */
 #include "metric_transport.h"
 
-static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
-    (void)unit;
-    return kd2m_metric_transport_bytes(shape);
-}
-
-static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
-                            const kd2m_gradient *gradient) {
-    return kd2m_metric_transport(call, KD2M_COST_SQUARED, result, gradient);
-}
-
 const kd2m_metric_descriptor kd2m_metric_descriptor_w2 = {
     .name = "w2",
     .summary = "squared 2-Wasserstein distance, exact",
@@ -29,6 +19,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_w2 = {
               KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING,
     .degree = 2,
     .least_rows = 1,
-    .workspace = workspace,
-    .evaluate = evaluate,
+    .feature_cost = KD2M_COST_SQUARED,
+    .workspace = kd2m_metric_transport_bytes,
+    .evaluate = kd2m_metric_transport,
 };

@@ -40,12 +40,13 @@ static const struct {
     unsigned trait;
     const char *word;
 } trait_words[] = {
-    {KD2M_METRIC_PAIRED, "paired"},       {KD2M_METRIC_ON_LOGITS, "logits"},
-    {KD2M_METRIC_LABELS, "labels"},       {KD2M_METRIC_ZERO, "zero"},
-    {KD2M_METRIC_SYMMETRIC, "symmetric"}, {KD2M_METRIC_TRANSLATION, "translation"},
-    {KD2M_METRIC_ROTATION, "rotation"},   {KD2M_METRIC_PERMUTATION, "permutation"},
-    {KD2M_METRIC_TRANSPORT, "transport"}, {KD2M_METRIC_ANY_WIDTH, "any-width"},
-    {KD2M_METRIC_WEIGHTS, "weights"},     {KD2M_METRIC_SCALING, "scaling"},
+    {KD2M_METRIC_PAIRED, "paired"},           {KD2M_METRIC_ON_LOGITS, "logits"},
+    {KD2M_METRIC_LABELS, "labels"},           {KD2M_METRIC_ZERO, "zero"},
+    {KD2M_METRIC_SYMMETRIC, "symmetric"},     {KD2M_METRIC_TRANSLATION, "translation"},
+    {KD2M_METRIC_ROTATION, "rotation"},       {KD2M_METRIC_PERMUTATION, "permutation"},
+    {KD2M_METRIC_TRANSPORT, "transport"},     {KD2M_METRIC_ANY_WIDTH, "any-width"},
+    {KD2M_METRIC_WEIGHTS, "weights"},         {KD2M_METRIC_SCALING, "scaling"},
+    {KD2M_METRIC_WITH_LOGITS, "with-logits"},
 };
 
 /* Appends to text[size], as much as fits. */

@@ -59,6 +59,11 @@ expect 1 "dim|width|features|columns" "$kd2m" distance a.npy narrow.npy --metric
 expect 1 "NaN|not a number|finite" "$kd2m" distance nan.npy b.npy --metric w2
 expect 1 "label" "$kd2m" distance a.npy b.npy --metric 'cond(w2)'
 expect 1 "label" "$kd2m" distance a.npy b.npy --metric 'cond(w2)' --labels-a labels5.npy --labels-b labels5.npy
+expect 1 "joint needs labels" "$kd2m" distance a.npy b.npy --metric 'joint(w2)'
+expect 1 "joint compares logits, but the student" "$kd2m" distance a.npy b.npy --metric 'joint(w2):of=logits'
+expect 1 "b.npy.*as many rows" "$kd2m" distance a.npy b.npy --metric 'joint(w2):of=logits' --logits-a b.npy --logits-b b.npy
+expect 1 "3 of them in a row and the teacher .y. 4" "$kd2m" distance a.npy a.npy --metric 'joint(w2):of=logits' --logits-a narrow.npy --logits-b a.npy
+expect 2 "'mse' has no cost" "$kd2m" distance a.npy a.npy --metric 'joint(mse)'
 for file in short long huge large object text cut missing; do
     expect 1 "$file.npy" "$kd2m" distance $file.npy b.npy --metric w2
 done

@@ -30,9 +30,39 @@ static double value_of(kd2m_objective *objective) {
     return objective->value;
 }
 
+/* The value of an objective of one term, with the constants that `held` was prepared with; a step
+ * resolves its own anew. */
+static kd2m_metric *held;
+
+static void samples_of(const kd2m_objective *objective, kd2m_sample *x, kd2m_sample *y) {
+    const kd2m_match *match = &objective->matches[0];
+    size_t classes = objective->classes;
+    *x = (kd2m_sample){.rows = objective->batch,
+                       .dim = match->teacher_width,
+                       .features = match->compared,
+                       .stride = match->teacher_width,
+                       .labels = given.labels,
+                       .logits = objective->logits,
+                       .classes = classes,
+                       .logits_stride = classes};
+    *y = *x;
+    y->features = match->teacher;
+    y->logits = objective->teacher_logits;
+}
+
+static double held_value_of(kd2m_objective *objective) {
+    kd2m_sample x, y;
+    kd2m_metric_result result;
+    value_of(objective);
+    samples_of(objective, &x, &y);
+    EXPECT_OK(context, kd2m_metric_evaluate(held, &x, &y, &result, NULL));
+    return objective->terms[0].factor * result.value;
+}
+
 /* Central difference along the gradient itself, over all parameters of a net: the slope along a
  * direction g is |g|^2. Long steps, because the values are float sums. */
-static void check_slope(kd2m_objective *objective, kd2m_net *net, double tolerance) {
+static void check_slope(kd2m_objective *objective, kd2m_net *net, double (*value)(kd2m_objective *),
+                        double tolerance) {
     size_t count;
     kd2m_parameter *parameters = kd2m_net_parameters(net, &count);
     static float direction[4096];
@@ -52,7 +82,7 @@ static void check_slope(kd2m_objective *objective, kd2m_net *net, double toleran
         for (size_t i = 0; i < count; i++)
             for (size_t k = 0; k < parameters[i].count; k++)
                 parameters[i].values[k] += (float)(sign * h) * direction[at++];
-        slope += sign * value_of(objective) / (2 * h);
+        slope += sign * value(objective) / (2 * h);
         at = 0;
         for (size_t i = 0; i < count; i++)
             for (size_t k = 0; k < parameters[i].count; k++)
@@ -81,10 +111,33 @@ static void test_gradients(void **state) {
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         kd2m_objective *objective = fixture_objective(&given, losses[i], true);
         /* 1 %: a ReLU's kink or another optimal plan may lie within the step */
-        check_slope(objective, given.student, 1e-2);
+        check_slope(objective, given.student, value_of, 1e-2);
         for (size_t k = 0; k < objective->match_count; k++)
             if (objective->matches[k].projector)
-                check_slope(objective, objective->matches[k].projector, 1e-2);
+                check_slope(objective, objective->matches[k].projector, value_of, 1e-2);
+        kd2m_objective_free(objective);
+    }
+}
+
+/* The scale of joint's features is a constant. With a projector, and without one. */
+static void test_gradients_with_constants_held(void **state) {
+    (void)state;
+    static const char *const joints[] = {
+        "joint(w2)",
+        "joint(w1):of=logits,beta=0.1",
+        "2*joint(w2):of=softmax@logits",
+    };
+    for (size_t i = 0; i < sizeof joints / sizeof *joints; i++) {
+        kd2m_objective *objective = fixture_objective(&given, joints[i], true);
+        kd2m_sample x, y;
+        value_of(objective);
+        samples_of(objective, &x, &y);
+        EXPECT_OK(context, kd2m_metric_create(&held, context, objective->terms[0].term->metric));
+        EXPECT_OK(context, kd2m_metric_prepare(held, &x, &y));
+        check_slope(objective, given.student, held_value_of, 1e-2);
+        if (objective->matches[0].projector)
+            check_slope(objective, objective->matches[0].projector, held_value_of, 1e-2);
+        kd2m_metric_free(held);
         kd2m_objective_free(objective);
     }
 }
@@ -223,7 +276,10 @@ static void test_steps_allocate_nothing(void **state) {
     fixture own;
     fixture_open(&own, counted, teacher_path);
     kd2m_objective *objective = fixture_objective(
-        &own, "ce + kd:T=4 + w2 + w1 + cond(w2) + gauss-w2 + kl + mmd:kernel=rbf + mse", true);
+        &own,
+        "ce + kd:T=4 + w2 + w1 + cond(w2) + gauss-w2 + kl + mmd:kernel=rbf + mse + joint(w2) + "
+        "joint(w2):of=softmax",
+        true);
     EXPECT_OK(counted, kd2m_objective_step(objective, &own.batch, true));
     size_t before = testing_allocations();
     for (int i = 0; i < 3; i++)
@@ -238,6 +294,7 @@ static void test_steps_allocate_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_gradients, open_all, close_all),
+        cmocka_unit_test_setup_teardown(test_gradients_with_constants_held, open_all, close_all),
         cmocka_unit_test_setup_teardown(test_terms_add_up, open_all, close_all),
         cmocka_unit_test_setup_teardown(test_scale, open_all, close_all),
         cmocka_unit_test_setup_teardown(test_teacher_stays_as_it_is, open_all, close_all),

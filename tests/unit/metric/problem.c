@@ -24,11 +24,21 @@ static void fill_side(problem_side *side, kd2m_rng *rng, size_t rows, size_t dim
     }
 }
 
+static void fill_logits(problem_side *side, kd2m_rng *rng) {
+    for (size_t k = 0; k < PROBLEM_ROWS * PROBLEM_LOGITS_STRIDE; k++)
+        side->logits[k] = NAN;
+    for (size_t i = 0; i < side->rows; i++)
+        for (size_t k = 0; k < PROBLEM_CLASSES; k++)
+            side->logits[i * PROBLEM_LOGITS_STRIDE + k] = (float)kd2m_rng_normal(rng);
+}
+
 void problem_fill(metric_problem *problem, uint64_t seed, size_t n, size_t m, size_t dim) {
     kd2m_rng rng;
     kd2m_rng_init(&rng, seed, KD2M_STREAM_TEST, 0);
     fill_side(&problem->x, &rng, n, dim, 0, 1, 2);
     fill_side(&problem->y, &rng, m, dim, 0.4, 1.2, 3);
+    fill_logits(&problem->x, &rng);
+    fill_logits(&problem->y, &rng);
 }
 
 kd2m_sample problem_sample(const problem_side *side, unsigned traits) {
@@ -43,6 +53,11 @@ kd2m_sample problem_sample(const problem_side *side, unsigned traits) {
         sample.features = side->values;
         sample.dim = side->dim;
         sample.stride = side->stride;
+    }
+    if (traits & KD2M_METRIC_WITH_LOGITS) {
+        sample.logits = side->logits;
+        sample.classes = PROBLEM_CLASSES;
+        sample.logits_stride = PROBLEM_LOGITS_STRIDE;
     }
     return sample;
 }
@@ -75,7 +90,7 @@ void problem_for_each(kd2m_context *context,
                                    reference_use use)) {
     const reference_metric *metric;
     for (size_t i = 0; (metric = reference_metric_at(i)) != NULL; i++)
-        for (reference_use use = USE_ALONE; use < USE_COUNT; use++) {
+        for (reference_use use = USE_ALONE; use < reference_uses(metric); use++) {
             const char *spec = reference_spec(metric, use);
             problem_metric opened = problem_open(context, spec);
             body(&opened, metric, use);
@@ -108,19 +123,24 @@ kd2m_metric_result problem_result(const problem_metric *opened, const metric_pro
 reference_side problem_reference(const problem_side *side) {
     double *values = malloc(side->rows * side->dim * sizeof *values);
     double *weights = malloc(side->rows * sizeof *weights), sum = 0;
+    double *logits = malloc(side->rows * PROBLEM_CLASSES * sizeof *logits);
     for (size_t i = 0; i < side->rows; i++) {
         for (size_t k = 0; k < side->dim; k++)
             values[i * side->dim + k] = side->values[i * side->stride + k];
+        for (size_t k = 0; k < PROBLEM_CLASSES; k++)
+            logits[i * PROBLEM_CLASSES + k] = side->logits[i * PROBLEM_LOGITS_STRIDE + k];
         weights[i] = side->weighted ? side->weights[i] : 1;
         sum += weights[i];
     }
     for (size_t i = 0; i < side->rows; i++)
         weights[i] /= sum;
-    return (reference_side){side->rows, side->dim, values, weights, side->labels};
+    return (reference_side){side->rows,   side->dim,       values, weights,
+                            side->labels, PROBLEM_CLASSES, logits};
 }
 
 void problem_release(reference_side *side) {
     free((void *)(uintptr_t)side->values);
+    free((void *)(uintptr_t)side->logits);
     free(side->weights);
 }
 

@@ -8,6 +8,8 @@
 
 #define PROBLEM_ROWS 640
 #define PROBLEM_VALUES 32768 /* rows x stride */
+#define PROBLEM_CLASSES 3
+#define PROBLEM_LOGITS_STRIDE 5
 
 /* One side; the values serve as features or as logits, as the metric wants. */
 typedef struct problem_side {
@@ -16,6 +18,7 @@ typedef struct problem_side {
     bool weighted;
     double weights[PROBLEM_ROWS];
     int32_t labels[PROBLEM_ROWS];
+    float logits[PROBLEM_ROWS * PROBLEM_LOGITS_STRIDE]; /* for a metric of features and logits */
 } problem_side;
 
 typedef struct metric_problem {
@@ -49,7 +52,8 @@ void problem_for_each(kd2m_context *context,
                       void (*body)(problem_metric *opened, const reference_metric *metric,
                                    reference_use use));
 
-/* Evaluates; gradient (n x dim, contiguous) may be NULL. */
+/* Evaluates; gradient (n x dim, contiguous) may be NULL. For a metric of features and logits it is
+ * that of the features. */
 kd2m_status problem_evaluate(const problem_metric *opened, const metric_problem *problem,
                              kd2m_metric_result *result, float *gradient);
 
@@ -57,7 +61,7 @@ kd2m_status problem_evaluate(const problem_metric *opened, const metric_problem 
 kd2m_metric_result problem_result(const problem_metric *opened, const metric_problem *problem,
                                   float *gradient);
 
-/* The side in double; values and weights to be freed. */
+/* The side in double; to be released. */
 reference_side problem_reference(const problem_side *side);
 void problem_release(reference_side *side);
 

@@ -53,8 +53,13 @@ static void share_out(const reference_side *side, size_t units, size_t owner[MAX
     assert_int_equal(next, units);
 }
 
+/* What it costs to move row i of x to row j of y. */
+typedef double (*ground_cost)(const reference_metric *metric, const reference_side *x, size_t i,
+                              const reference_side *y, size_t j, double constant);
+
 /* Mass is cut into equal units, so that some optimal plan is an assignment of them. */
-static double transport(const reference_side *x, const reference_side *y, bool root) {
+static double transport(const reference_metric *metric, const reference_side *x,
+                        const reference_side *y, double constant, ground_cost cost) {
     size_t units = 1, from[MAX_UNITS], to[MAX_UNITS];
     while (units <= MAX_UNITS && !(divides(x, units) && divides(y, units)))
         units++;
@@ -64,26 +69,90 @@ static double transport(const reference_side *x, const reference_side *y, bool r
     share_out(y, units, to);
     double costs[MAX_UNITS * MAX_UNITS], best = DBL_MAX;
     for (size_t u = 0; u < units; u++)
-        for (size_t v = 0; v < units; v++) {
-            double cost = squared(x, from[u], y, to[v]);
-            costs[u * units + v] = root ? sqrt(cost) : cost;
-        }
+        for (size_t v = 0; v < units; v++)
+            costs[u * units + v] = cost(metric, x, from[u], y, to[v], constant);
     assign(costs, units, 0, 0, 0, &best);
     return best / (double)units;
 }
 
-static double w2(const reference_metric *metric, const reference_side *x, const reference_side *y,
-                 double constant) {
+static double squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                           const reference_side *y, size_t j, double constant) {
     (void)metric;
     (void)constant;
-    return transport(x, y, false);
+    return squared(x, i, y, j);
+}
+
+static double root_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                        const reference_side *y, size_t j, double constant) {
+    (void)metric;
+    (void)constant;
+    return sqrt(squared(x, i, y, j));
+}
+
+static double w2(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                 double constant) {
+    return transport(metric, x, y, constant, squared_cost);
 }
 
 static double w1(const reference_metric *metric, const reference_side *x, const reference_side *y,
                  double constant) {
+    return transport(metric, x, y, constant, root_cost);
+}
+
+/* The rows that joint compares beside features: logits, or their softmax. */
+static double beside(const reference_metric *metric, const reference_side *x, size_t i, size_t k) {
+    const double *row = x->logits + i * x->classes;
+    if (metric->beside == BESIDE_LOGITS)
+        return row[k];
+    double sum = 0;
+    for (size_t c = 0; c < x->classes; c++)
+        sum += exp(row[c] - row[k]);
+    return 1 / sum;
+}
+
+static double label_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                         const reference_side *y, size_t j) {
+    double sum = 0;
+    if (metric->beside == BESIDE_ONEHOT)
+        return x->labels[i] == y->labels[j] ? 0 : 2;
+    for (size_t k = 0; k < x->classes; k++)
+        sum += pow(beside(metric, x, i, k) - beside(metric, y, j, k), 2);
+    return sum;
+}
+
+static double joint_w2_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                            const reference_side *y, size_t j, double largest) {
+    return squared(x, i, y, j) / largest + metric->parameter * label_cost(metric, x, i, y, j);
+}
+
+static double joint_w1_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                            const reference_side *y, size_t j, double largest) {
+    return sqrt(squared(x, i, y, j)) / largest + metric->parameter * label_cost(metric, x, i, y, j);
+}
+
+static double joint_w2(const reference_metric *metric, const reference_side *x,
+                       const reference_side *y, double largest) {
+    return transport(metric, x, y, largest, joint_w2_cost);
+}
+
+static double joint_w1(const reference_metric *metric, const reference_side *x,
+                       const reference_side *y, double largest) {
+    return transport(metric, x, y, largest, joint_w1_cost);
+}
+
+static double largest_squared(const reference_metric *metric, const reference_side *x,
+                              const reference_side *y) {
     (void)metric;
-    (void)constant;
-    return transport(x, y, true);
+    double largest = 0;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < y->rows; j++)
+            largest = fmax(largest, squared(x, i, y, j));
+    return largest;
+}
+
+static double largest_root(const reference_metric *metric, const reference_side *x,
+                           const reference_side *y) {
+    return sqrt(largest_squared(metric, x, y));
 }
 
 static double mean(const reference_side *x, size_t k) {
@@ -200,22 +269,34 @@ static double kd(const reference_metric *metric, const reference_side *x, const 
 }
 
 static const reference_metric metrics[] = {
-    {"w2", "w2", w2, NULL, 1, 0, false},
-    {"w1", "w1", w1, NULL, 1, 0, false},
-    {"gauss-w2", "gauss-w2", gauss_w2, NULL, 2, 0, false},
-    {"kl", "kl", kl, NULL, 2, 1e-5, false},
-    {"kl", "kl:dir=ts", kl, NULL, 2, 1e-5, true},
-    {"kl", "kl:reg=0.3,dir=st", kl, NULL, 2, 0.3, false},
-    {"mmd", "mmd", rbf, bandwidth, 1, 0, false},
-    {"mmd", "mmd:kernel=rbf,sigma=1.5", rbf, bandwidth, 1, 1.5, false},
-    {"mmd", "mmd:kernel=linear", mean_gap, NULL, 1, 0, false},
-    {"mse", "mse", mse, NULL, 1, 0, false},
-    {"kd", "kd", kd, NULL, 1, 4, false},
-    {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false},
+    {"w2", "w2", w2, NULL, 1, 0, false, false, 0},
+    {"w1", "w1", w1, NULL, 1, 0, false, false, 0},
+    {"gauss-w2", "gauss-w2", gauss_w2, NULL, 2, 0, false, false, 0},
+    {"kl", "kl", kl, NULL, 2, 1e-5, false, false, 0},
+    {"kl", "kl:dir=ts", kl, NULL, 2, 1e-5, true, false, 0},
+    {"kl", "kl:reg=0.3,dir=st", kl, NULL, 2, 0.3, false, false, 0},
+    {"mmd", "mmd", rbf, bandwidth, 1, 0, false, false, 0},
+    {"mmd", "mmd:kernel=rbf,sigma=1.5", rbf, bandwidth, 1, 1.5, false, false, 0},
+    {"mmd", "mmd:kernel=linear", mean_gap, NULL, 1, 0, false, false, 0},
+    {"mse", "mse", mse, NULL, 1, 0, false, false, 0},
+    {"kd", "kd", kd, NULL, 1, 4, false, false, 0},
+    {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false, false, 0},
+    {"joint", "joint(w2)", joint_w2, largest_squared, 1, 1, false, true, BESIDE_ONEHOT},
+    {"joint", "joint(w1):beta=0.1", joint_w1, largest_root, 1, 0.1, false, true, BESIDE_ONEHOT},
+    {"joint", "joint(w2):beta=0", joint_w2, largest_squared, 1, 0, false, true, BESIDE_ONEHOT},
+    {"joint", "joint(w2):of=logits", joint_w2, largest_squared, 1, 1, false, true, BESIDE_LOGITS},
+    {"joint", "joint(w1):of=logits,beta=0.2", joint_w1, largest_root, 1, 0.2, false, true,
+     BESIDE_LOGITS},
+    {"joint", "joint(w2):of=softmax,beta=3", joint_w2, largest_squared, 1, 3, false, true,
+     BESIDE_SOFTMAX},
 };
 
 const reference_metric *reference_metric_at(size_t index) {
     return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
+}
+
+reference_use reference_uses(const reference_metric *metric) {
+    return metric->alone ? USE_COND : USE_COUNT;
 }
 
 const char *reference_spec(const reference_metric *metric, reference_use use) {

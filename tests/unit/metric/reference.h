@@ -17,7 +17,15 @@ typedef struct reference_side {
     const double *values; /* rows x dim; for a metric on logits, the logits */
     double *weights;      /* sum to 1 */
     const int32_t *labels;
+    size_t classes;
+    const double *logits; /* rows x classes: what stands beside features */
 } reference_side;
+
+/* What joint compares beside features. */
+typedef enum reference_beside { BESIDE_ONEHOT, BESIDE_LOGITS, BESIDE_SOFTMAX } reference_beside;
+
+/* How a metric is used: alone or group by group. */
+typedef enum reference_use { USE_ALONE, USE_COND, USE_COND_SUM, USE_COUNT } reference_use;
 
 typedef struct reference_metric reference_metric;
 struct reference_metric {
@@ -31,10 +39,12 @@ struct reference_metric {
     size_t least_rows;
     double parameter;
     bool reversed;
+    bool alone; /* stands around another metric, so that cond can't stand around it */
+    reference_beside beside;
 };
 
-/* How a metric is used: alone or group by group. */
-typedef enum reference_use { USE_ALONE, USE_COND, USE_COND_SUM, USE_COUNT } reference_use;
+/* How many uses a metric has: those from USE_ALONE on. */
+reference_use reference_uses(const reference_metric *metric);
 
 /* Metric number `index`; NULL behind the last. */
 const reference_metric *reference_metric_at(size_t index);

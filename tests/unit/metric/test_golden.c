@@ -64,6 +64,10 @@ static void check_file(const char *name, size_t expected_metrics, double toleran
         } else if (strcmp(word, "labels") == 0) {
             for (size_t i = 0; i < side->rows; i++)
                 side->labels[i] = (int32_t)read_number(file);
+        } else if (strcmp(word, "logits") == 0) {
+            for (size_t i = 0; i < side->rows * PROBLEM_CLASSES; i++)
+                side->logits[i / PROBLEM_CLASSES * PROBLEM_LOGITS_STRIDE + i % PROBLEM_CLASSES] =
+                    (float)read_number(file);
         } else if (strcmp(word, "weights") == 0) {
             side->weighted = true;
             for (size_t i = 0; i < side->rows; i++)
@@ -80,22 +84,22 @@ static void check_file(const char *name, size_t expected_metrics, double toleran
 
 static void test_paired(void **state) {
     (void)state;
-    check_file("paired", 36, 2e-6);
+    check_file("paired", 40, 2e-6);
 }
 
 static void test_unequal(void **state) {
     (void)state;
-    check_file("unequal", 27, 2e-6);
+    check_file("unequal", 31, 2e-6);
 }
 
 static void test_weighted(void **state) {
     (void)state;
-    check_file("weighted", 27, 2e-6);
+    check_file("weighted", 31, 2e-6);
 }
 
 static void test_offset(void **state) {
     (void)state;
-    check_file("offset", 36, 2e-5);
+    check_file("offset", 40, 2e-5);
 }
 
 int main(void) {

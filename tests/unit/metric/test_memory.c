@@ -47,7 +47,7 @@ static void each_spec(void (*body)(const char *spec)) {
     const reference_metric *metric;
     problem_fill(&given, 1, 12, 12, 5);
     for (size_t i = 0; (metric = reference_metric_at(i)) != NULL; i++)
-        for (reference_use use = USE_ALONE; use < USE_COUNT; use++)
+        for (reference_use use = USE_ALONE; use < reference_uses(metric); use++)
             body(reference_spec(metric, use));
 }
 
@@ -143,7 +143,7 @@ static void test_threads(void **state) {
     const reference_metric *metric;
     problem_fill(&given, 3, 300, 300, 30);
     for (size_t i = 0; (metric = reference_metric_at(i)) != NULL; i++)
-        for (reference_use use = USE_ALONE; use < USE_COUNT; use++)
+        for (reference_use use = USE_ALONE; use < reference_uses(metric); use++)
             compare_threads(reference_spec(metric, use));
 }
 

@@ -76,6 +76,7 @@ static void test_specs_are_written_out(void **state) {
         {"mmd", "mmd:kernel=rbf,sigma=0"},
         {"cond(kl:dir=ts)", "cond(kl:cov=diag,reg=1e-5,dir=ts):by=label,classes=freq"},
         {"kd:T=2.5", "kd:T=2.5"},
+        {"joint(w2):of=softmax", "joint(w2):beta=1,of=softmax"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         problem_metric opened = problem_open(context, pairs[i][0]);
@@ -99,6 +100,10 @@ static void test_settings_change_traits(void **state) {
         {"mmd:sigma=1", KD2M_METRIC_ZERO, KD2M_METRIC_SCALING, 0},
         {"kd", KD2M_METRIC_ON_LOGITS | KD2M_METRIC_PAIRED, KD2M_METRIC_SCALING, 0},
         {"cond(w1)", KD2M_METRIC_LABELS | KD2M_METRIC_TRANSPORT, KD2M_METRIC_SYMMETRIC, 1},
+        {"joint(w2)", KD2M_METRIC_TRANSPORT | KD2M_METRIC_SCALING | KD2M_METRIC_LABELS,
+         KD2M_METRIC_WITH_LOGITS, 0},
+        {"joint(w1):of=softmax", KD2M_METRIC_SCALING | KD2M_METRIC_WITH_LOGITS, KD2M_METRIC_LABELS,
+         0},
         {"cond(w1):classes=sum", KD2M_METRIC_LABELS | KD2M_METRIC_SYMMETRIC, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -123,6 +123,8 @@ static void reorder(problem_side *side, const uint32_t *order) {
     for (size_t i = 0; i < side->rows; i++) {
         memcpy(side->values + i * side->stride, before.values + order[i] * before.stride,
                side->dim * sizeof(float));
+        memcpy(side->logits + i * PROBLEM_LOGITS_STRIDE,
+               before.logits + order[i] * PROBLEM_LOGITS_STRIDE, PROBLEM_CLASSES * sizeof(float));
         side->weights[i] = before.weights[order[i]];
         side->labels[i] = before.labels[order[i]];
     }

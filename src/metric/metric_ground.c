@@ -1,0 +1,83 @@
+/*
+ * Ground costs: see metric_ground.h.
+ * Cost: O(n m d) time and n m floats for the matrix. Threads: the context's; the result does not
+ * depend on how many.
+ */
+#include "metric_ground.h"
+
+#include <math.h>
+
+#include "context.h"
+#include "memory.h"
+
+kd2m_ground kd2m_ground_of(const kd2m_metric_call *call) {
+    if (call->ground)
+        return *call->ground;
+    return (kd2m_ground){.cost = call->unit->descriptor->feature_cost, .scale = 1};
+}
+
+static double row_distance(const kd2m_rows *x, size_t i, const kd2m_rows *y, size_t j) {
+    return kd2m_squared_distance(x->values + i * x->stride, y->values + j * y->stride, x->dim);
+}
+
+/* beta |u_i - v_j|^2 */
+static double beside_cost(const kd2m_metric_call *call, const kd2m_ground *ground, size_t i,
+                          size_t j) {
+    if (ground->beside == KD2M_BESIDE_LABELS)
+        return call->x.labels[i] == call->y.labels[j] ? 0 : 2 * ground->beta;
+    if (ground->beside == KD2M_BESIDE_LOGITS)
+        return ground->beta * row_distance(&call->x.logits, i, &call->y.logits, j);
+    return 0;
+}
+
+static double inverse_scale(const kd2m_ground *ground) {
+    return ground->scale > 0 ? 1 / ground->scale : 0;
+}
+
+kd2m_ground_pair kd2m_ground_measure(const kd2m_metric_call *call, const kd2m_ground *ground,
+                                     size_t i, size_t j) {
+    double squared = row_distance(&call->x.features, i, &call->y.features, j);
+    double distance = sqrt(squared), factor = inverse_scale(ground);
+    kd2m_ground_pair pair = {.cost = beside_cost(call, ground, i, j), .beside = 2 * ground->beta};
+    if (ground->cost == KD2M_COST_SQUARED) {
+        pair.cost += factor * squared;
+        pair.features = 2 * factor;
+    } else {
+        pair.cost += factor * distance;
+        pair.features = distance > 0 ? factor / distance : 0;
+    }
+    return pair;
+}
+
+kd2m_status kd2m_ground_costs(const kd2m_metric_call *call, const kd2m_ground *ground,
+                              float **out) {
+    kd2m_status status = KD2M_OK;
+    size_t n = call->x.rows, m = call->y.rows, row = 0, column = 0;
+    double factor = inverse_scale(ground);
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, n * m, sizeof **out));
+    KD2M_TRY(kd2m_distances(call->arena, *out, call->x.features, call->y.features));
+    if (kd2m_rows_not_finite(call->context, (kd2m_rows){*out, n, m, m}, &row, &column) > 0) {
+        status = kd2m_fail(call->context, KD2M_ERROR_NUMERIC,
+                           "the distance of student row %zu and teacher row %zu is beyond float's "
+                           "range; scale the features down",
+                           row, column);
+        goto cleanup;
+    }
+    for (size_t k = 0; ground->cost == KD2M_COST_DISTANCE && k < n * m; k++)
+        (*out)[k] = sqrtf((*out)[k]);
+    for (size_t k = 0; ground->beside != KD2M_BESIDE_NOTHING && k < n * m; k++)
+        (*out)[k] = (float)(factor * (*out)[k] + beside_cost(call, ground, k / m, k % m));
+cleanup:
+    return status;
+}
+
+size_t kd2m_ground_matrix_bytes(const kd2m_metric_shape *shape) {
+    size_t count = 0;
+    if (!kd2m_size_multiply(shape->n, shape->m, &count))
+        return SIZE_MAX;
+    return kd2m_arena_bytes(count, sizeof(float));
+}
+
+size_t kd2m_ground_scratch_bytes(const kd2m_metric_shape *shape) {
+    return kd2m_distances_bytes(shape->n, shape->m, shape->dim_x);
+}

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """Puts a table of accuracies between two marks of a Markdown file.
 
-    results_table.py FILE NAME < lines of {"tool", "net", "seed", "accuracy", "seconds"}
-
-The marks are <!-- NAME --> and <!-- /NAME -->.
+    results_table.py FILE NAME < lines of {"tool", "net", "seed", "accuracy": {TEST: SHARE}, "seconds"}
 """
 import json
 import statistics
 import sys
+
+from marks import replace
 
 path, name = sys.argv[1:3]
 found = {}
@@ -16,24 +16,24 @@ for line in sys.stdin:
     found.setdefault(row["net"], {}).setdefault(row["tool"], []).append(row)
 
 
-def cell(rows):
+def cell(rows, test):
     if not rows:
-        return "–", "–"
-    accuracies = [100 * row["accuracy"] for row in rows]
+        return "–"
+    accuracies = [100 * row["accuracy"][test] for row in rows]
     sd = statistics.stdev(accuracies) if len(accuracies) > 1 else float("nan")
-    seconds = statistics.median(row["seconds"] for row in rows)
-    return f"{statistics.mean(accuracies):.2f} ± {sd:.2f}", f"{seconds:.1f}"
+    return f"{statistics.mean(accuracies):.2f} ± {sd:.2f}"
 
 
-table = ["| net | kd2m, test accuracy % | PyTorch, test accuracy % | kd2m s | PyTorch s |",
-         "|---|---|---|---|---|"]
+def seconds(rows):
+    return f"{statistics.median(row['seconds'] for row in rows):.1f}" if rows else "–"
+
+
+table = ["| net | tested on | kd2m, accuracy % | PyTorch, accuracy % | kd2m s | PyTorch s |",
+         "|---|---|---|---|---|---|"]
 for net, tools in found.items():
-    ours, our_seconds = cell(tools.get("kd2m"))
-    peer, peer_seconds = cell(tools.get("torch"))
-    table.append(f"| {net} | {ours} | {peer} | {our_seconds} | {peer_seconds} |")
-text = open(path).read()
-start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-head, rest = text.split(start, 1)
-tail = rest.split(end, 1)[1]
-with open(path, "w") as file:
-    file.write(head + start + "\n" + "\n".join(table) + "\n" + end + tail)
+    ours, peer = tools.get("kd2m", []), tools.get("torch", [])
+    for i, test in enumerate((ours or peer)[0]["accuracy"]):
+        times = [seconds(ours), seconds(peer)] if i == 0 else ["", ""]
+        table.append("| " + " | ".join([net, test, cell(ours, test), cell(peer, test), *times]) +
+                     " |")
+replace(path, name, table)

@@ -7,6 +7,7 @@
  *     model.safetensors  the net alone, with the normalisation of its input
  *     checkpoint/        what --resume goes on from, to the bit
  *     result.json        the outcome
+ *     profile.json       where the time went, if it was asked for
  */
 #ifndef KD2M_DISTILL_H
 #define KD2M_DISTILL_H
@@ -17,6 +18,7 @@
 #include "kd2m/core.h"
 #include "kd2m/data.h"
 #include "kd2m/settings.h"
+#include "kd2m/table.h"
 
 KD2M_BEGIN_DECLS
 
@@ -83,6 +85,17 @@ typedef struct kd2m_run_result {
  */
 KD2M_API kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *folder,
                               const kd2m_train_settings *settings, kd2m_run_mode mode);
+
+/*
+ * The same, and *profile = a table of where training's time went (kd2m_table_free), which is also
+ * written to profile.json: seconds and GFLOP/s of each layer, forward and backward, of each kind of
+ * operator, of the terms of the loss, teacher, optimiser, waiting for data, validation, checkpoints
+ * and the rest. It counts this sitting alone. NULL `profile`: none is taken. What is trained is the
+ * same to the bit.
+ */
+KD2M_API kd2m_status kd2m_run_profiled(kd2m_run_result *out, kd2m_table **profile,
+                                       kd2m_context *context, const char *folder,
+                                       const kd2m_train_settings *settings, kd2m_run_mode mode);
 
 typedef struct kd2m_evaluation {
     size_t rows;

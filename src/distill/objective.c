@@ -213,3 +213,28 @@ void kd2m_objective_reset(kd2m_objective *objective) {
     for (size_t i = 0; i < objective->loss->count; i++)
         objective->terms[i].sums = (kd2m_term_sums){0};
 }
+
+kd2m_status kd2m_objective_profile(kd2m_objective *objective, kd2m_profile *profile) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_net_profile(objective->student, profile));
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        kd2m_bound_term *bound = &objective->terms[i];
+        const kd2m_profile_label label = {.part = "loss", .name = bound->term->text};
+        KD2M_TRY(kd2m_profile_add(profile, &label, &bound->row));
+    }
+    for (size_t i = 0; i < objective->match_count; i++) {
+        kd2m_match *match = &objective->matches[i];
+        const kd2m_profile_label label = {.part = "projector", .name = match->name};
+        if (match->projector)
+            KD2M_TRY(kd2m_profile_add(profile, &label, &match->row));
+    }
+    if (objective->teacher)
+        KD2M_TRY(kd2m_profile_add(profile, &(kd2m_profile_label){.part = "teacher"},
+                                  &objective->teacher_row));
+    KD2M_TRY(kd2m_profile_add(profile,
+                              &(kd2m_profile_label){.part = "step", .name = "layers, gradients"},
+                              &objective->step_row));
+    objective->profile = profile;
+cleanup:
+    return status;
+}

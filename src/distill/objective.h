@@ -32,6 +32,7 @@ typedef struct kd2m_match {
     float *teacher;          /* teacher's rows x teacher_width */
     float *gradient;         /* batch x width: sum over terms of weight * gradient */
     float *student_gradient; /* batch x student_width: the same before the projector */
+    size_t row;              /* the projector's, in a profile */
 } kd2m_match;
 
 #define KD2M_NO_MATCH SIZE_MAX
@@ -54,6 +55,7 @@ typedef struct kd2m_bound_term {
     double factor;  /* weight / divisor */
     kd2m_term_sums sums;
     kd2m_metric_result last;
+    size_t row; /* in a profile */
 } kd2m_bound_term;
 
 typedef struct kd2m_objective {
@@ -72,6 +74,8 @@ typedef struct kd2m_objective {
     float *teacher_logits;           /* teacher's rows x classes; NULL without a teacher */
     float *scratch;                  /* most rows x widest: a term's gradient, a layer's map */
     double value;                    /* of the last batch */
+    kd2m_profile *profile;           /* borrowed; NULL without one */
+    size_t teacher_row, step_row;    /* there */
 } kd2m_objective;
 
 /*
@@ -94,6 +98,10 @@ kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale);
  */
 kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *batch,
                                 bool measure_shares);
+
+/* Adds rows for the student's layers, the terms, the teacher, the projectors and the rest of the
+ * step to `profile` (borrowed), which kd2m_objective_step then keeps. Errors: KD2M_ERROR_MEMORY. */
+kd2m_status kd2m_objective_profile(kd2m_objective *objective, kd2m_profile *profile);
 
 /* Forgets the sums: an epoch begins. */
 void kd2m_objective_reset(kd2m_objective *objective);

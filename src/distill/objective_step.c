@@ -24,6 +24,25 @@ static kd2m_status add_reduced(kd2m_net *net, size_t node, kd2m_reduction reduct
     return kd2m_net_gradient_add(net, node, scratch, 1);
 }
 
+static kd2m_status forward_teacher(kd2m_objective *objective, const kd2m_batch *batch) {
+    size_t outer =
+        kd2m_profile_begin(objective->profile, objective->teacher_row, KD2M_PHASE_FORWARD);
+    kd2m_status status = kd2m_teacher_forward(objective->teacher, batch);
+    kd2m_profile_end(objective->profile, outer);
+    return status;
+}
+
+static kd2m_status forward_projector(kd2m_objective *objective, kd2m_match *match) {
+    kd2m_status status = KD2M_OK;
+    size_t outer = kd2m_profile_begin(objective->profile, match->row, KD2M_PHASE_FORWARD);
+    KD2M_TRY(kd2m_net_forward(match->projector, match->student));
+    KD2M_TRY(kd2m_net_read(match->projector, match->projector_graph->logits, match->compared,
+                           match->teacher_width));
+cleanup:
+    kd2m_profile_end(objective->profile, outer);
+    return status;
+}
+
 static kd2m_status forward(kd2m_objective *objective, const kd2m_batch *batch) {
     kd2m_status status = KD2M_OK;
     kd2m_teacher *teacher = objective->teacher;
@@ -32,7 +51,7 @@ static kd2m_status forward(kd2m_objective *objective, const kd2m_batch *batch) {
                            objective->classes));
     if (!teacher)
         return KD2M_OK;
-    KD2M_TRY(kd2m_teacher_forward(teacher, batch));
+    KD2M_TRY(forward_teacher(objective, batch));
     KD2M_TRY(kd2m_teacher_read(teacher, &objective->teacher_logits_layer, KD2M_REDUCTION_FLATTEN,
                                objective->scratch, objective->teacher_logits));
     for (size_t i = 0; i < objective->match_count; i++) {
@@ -41,11 +60,8 @@ static kd2m_status forward(kd2m_objective *objective, const kd2m_batch *batch) {
                                  objective->scratch, match->student));
         KD2M_TRY(kd2m_teacher_read(teacher, &match->teacher_layer, match->reduction,
                                    objective->scratch, match->teacher));
-        if (match->projector) {
-            KD2M_TRY(kd2m_net_forward(match->projector, match->student));
-            KD2M_TRY(kd2m_net_read(match->projector, match->projector_graph->logits,
-                                   match->compared, match->teacher_width));
-        }
+        if (match->projector)
+            KD2M_TRY(forward_projector(objective, match));
     }
 cleanup:
     return status;
@@ -114,20 +130,37 @@ cleanup:
                : kd2m_fail_within(objective->context, status, "term '%s'", bound->term->text);
 }
 
+static kd2m_status time_term(kd2m_objective *objective, kd2m_bound_term *bound,
+                             const int32_t *labels) {
+    size_t outer = kd2m_profile_begin(objective->profile, bound->row, KD2M_PHASE_WHOLE);
+    kd2m_status status = evaluate_term(objective, bound, labels);
+    kd2m_profile_end(objective->profile, outer);
+    return status;
+}
+
+/* The gradient at the projector's output, passed through to the student's side. */
+static kd2m_status backward_projector(kd2m_objective *objective, kd2m_match *match) {
+    kd2m_status status = KD2M_OK;
+    size_t outer = kd2m_profile_begin(objective->profile, match->row, KD2M_PHASE_BACKWARD);
+    kd2m_net_gradient_clear(match->projector);
+    KD2M_TRY(kd2m_net_gradient_add(match->projector, match->projector_graph->logits,
+                                   match->gradient, 1));
+    KD2M_TRY(kd2m_net_backward(match->projector));
+    memcpy(match->student_gradient, kd2m_net_input_gradient(match->projector),
+           objective->batch * match->student_width * sizeof(float));
+cleanup:
+    kd2m_profile_end(objective->profile, outer);
+    return status;
+}
+
 /* From the gradients at logits and layers to those of all parameters. */
 static kd2m_status backward(kd2m_objective *objective) {
     kd2m_status status = KD2M_OK;
     kd2m_net_gradient_clear(objective->student);
     for (size_t i = 0; i < objective->match_count; i++) {
         kd2m_match *match = &objective->matches[i];
-        if (match->projector) {
-            kd2m_net_gradient_clear(match->projector);
-            KD2M_TRY(kd2m_net_gradient_add(match->projector, match->projector_graph->logits,
-                                           match->gradient, 1));
-            KD2M_TRY(kd2m_net_backward(match->projector));
-            memcpy(match->student_gradient, kd2m_net_input_gradient(match->projector),
-                   objective->batch * match->student_width * sizeof(float));
-        }
+        if (match->projector)
+            KD2M_TRY(backward_projector(objective, match));
         KD2M_TRY(add_reduced(objective->student, match->student_node, match->reduction,
                              objective->scratch, match->student_gradient));
     }
@@ -153,7 +186,7 @@ static kd2m_status measure_gradient_norms(kd2m_objective *objective, const int32
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < objective->loss->count; i++) {
         clear_gradients(objective);
-        KD2M_TRY(evaluate_term(objective, &objective->terms[i], labels));
+        KD2M_TRY(time_term(objective, &objective->terms[i], labels));
         KD2M_TRY(backward(objective));
         objective->terms[i].sums.gradient_norm = student_gradient_norm(objective);
     }
@@ -175,6 +208,7 @@ static void add_sums(kd2m_bound_term *bound) {
 kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *batch,
                                 bool measure_shares) {
     kd2m_status status = KD2M_OK;
+    size_t outer = kd2m_profile_begin(objective->profile, objective->step_row, KD2M_PHASE_WHOLE);
     KD2M_TRY(forward(objective, batch));
     if (measure_shares)
         KD2M_TRY(measure_gradient_norms(objective, batch->labels));
@@ -182,7 +216,7 @@ kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *bat
     objective->value = 0;
     for (size_t i = 0; i < objective->loss->count; i++) {
         kd2m_bound_term *bound = &objective->terms[i];
-        KD2M_TRY(evaluate_term(objective, bound, batch->labels));
+        KD2M_TRY(time_term(objective, bound, batch->labels));
         objective->value += bound->factor * bound->last.value;
         add_sums(bound);
     }
@@ -195,5 +229,6 @@ kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *bat
     }
     KD2M_TRY(backward(objective));
 cleanup:
+    kd2m_profile_end(objective->profile, outer);
     return status;
 }

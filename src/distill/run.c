@@ -1,11 +1,13 @@
 /* A run from its folder to its result: see include/kd2m/distill.h. */
 #include <math.h>
+#include <string.h>
 
 #include "config.h"
 #include "context.h"
 #include "json.h"
 #include "model_file.h"
 #include "source.h"
+#include "writer.h"
 
 static kd2m_status write_result(kd2m_trainer *trainer, const kd2m_run_folder *folder,
                                 const kd2m_run_result *result) {
@@ -71,9 +73,48 @@ cleanup:
     return status;
 }
 
-kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *folder_path,
-                     const kd2m_train_settings *given, kd2m_run_mode mode) {
+static kd2m_status write_profile(kd2m_context *context, const kd2m_run_folder *folder,
+                                 const kd2m_table *profile) {
+    char *text = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_table_to_json(profile, &text));
+    KD2M_TRY(kd2m_write_file(context, folder->profile, text, strlen(text)));
+cleanup:
+    kd2m_text_free(context, text);
+    return status;
+}
+
+/* Trains, and with *profile leaves the table of where the time went there and in the folder. */
+static kd2m_status train(kd2m_trainer *trainer, kd2m_run_folder *folder, kd2m_table **profile) {
+    kd2m_profile *timers = NULL;
+    kd2m_table *table = NULL;
+    kd2m_status status = KD2M_OK;
+    if (!profile)
+        return kd2m_trainer_run(trainer, folder);
+    KD2M_TRY(kd2m_profile_create(&timers, trainer->context));
+    KD2M_TRY(kd2m_trainer_profile(trainer, timers));
+    KD2M_TRY(kd2m_trainer_run(trainer, folder));
+    KD2M_TRY(kd2m_profile_table(timers, &table));
+    KD2M_TRY(write_profile(trainer->context, folder, table));
+    *profile = table;
+    table = NULL;
+cleanup:
+    kd2m_table_free(table);
+    kd2m_profile_free(timers);
+    return status;
+}
+
+kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *folder,
+                     const kd2m_train_settings *settings, kd2m_run_mode mode) {
+    return kd2m_run_profiled(out, NULL, context, folder, settings, mode);
+}
+
+kd2m_status kd2m_run_profiled(kd2m_run_result *out, kd2m_table **profile, kd2m_context *context,
+                              const char *folder_path, const kd2m_train_settings *given,
+                              kd2m_run_mode mode) {
     *out = (kd2m_run_result){NAN, NAN, NAN, NAN, 0, 0, 0, 0, 0, 0};
+    if (profile)
+        *profile = NULL;
     kd2m_run_folder *folder = NULL;
     kd2m_trainer *trainer = NULL;
     kd2m_train_settings settings;
@@ -87,9 +128,13 @@ kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *fo
         KD2M_TRY(kd2m_checkpoint_read(trainer, folder));
     else
         KD2M_TRY(kd2m_run_folder_cut_log(folder, 0));
-    KD2M_TRY(kd2m_trainer_run(trainer, folder));
+    KD2M_TRY(train(trainer, folder, profile));
     KD2M_TRY(finish(out, trainer, folder));
 cleanup:
+    if (status != KD2M_OK && profile) {
+        kd2m_table_free(*profile);
+        *profile = NULL;
+    }
     kd2m_trainer_free(trainer);
     json_decref(config);
     kd2m_run_folder_close(folder);

@@ -61,8 +61,8 @@ cleanup:
 }
 
 static kd2m_status remove_run(kd2m_run_folder *folder) {
-    const char *const files[] = {folder->result, folder->model, folder->checkpoint, folder->log,
-                                 folder->config};
+    const char *const files[] = {folder->result,     folder->profile, folder->model,
+                                 folder->checkpoint, folder->log,     folder->config};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (unlink(files[i]) != 0 && errno != ENOENT)
             return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be removed: %s", files[i],
@@ -90,6 +90,7 @@ static kd2m_status name_files(kd2m_run_folder *folder) {
     KD2M_TRY(kd2m_join_path(context, &folder->log, folder->path, "log.jsonl"));
     KD2M_TRY(kd2m_join_path(context, &folder->model, folder->path, "model.safetensors"));
     KD2M_TRY(kd2m_join_path(context, &folder->result, folder->path, "result.json"));
+    KD2M_TRY(kd2m_join_path(context, &folder->profile, folder->path, "profile.json"));
     KD2M_TRY(kd2m_join_path(context, &folder->checkpoint_folder, folder->path, "checkpoint"));
     KD2M_TRY(kd2m_join_path(context, &folder->checkpoint, folder->checkpoint_folder,
                             "state.safetensors"));
@@ -143,6 +144,7 @@ void kd2m_run_folder_close(kd2m_run_folder *folder) {
     kd2m_free(folder->context, folder->log);
     kd2m_free(folder->context, folder->model);
     kd2m_free(folder->context, folder->result);
+    kd2m_free(folder->context, folder->profile);
     kd2m_free(folder->context, folder->checkpoint_folder);
     kd2m_free(folder->context, folder->checkpoint);
     kd2m_free(folder->context, folder->path);

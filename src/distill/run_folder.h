@@ -14,7 +14,7 @@
 typedef struct kd2m_run_folder {
     kd2m_context *context;
     char *path;
-    char *config, *log, *model, *result; /* the files' paths */
+    char *config, *log, *model, *result, *profile; /* the files' paths */
     char *checkpoint_folder, *checkpoint;
     char *lock_file;
     bool made; /* the folder was not there before */

@@ -173,6 +173,28 @@ void kd2m_trainer_free(kd2m_trainer *trainer) {
     kd2m_free(trainer->context, trainer);
 }
 
+kd2m_status kd2m_trainer_profile(kd2m_trainer *trainer, kd2m_profile *profile) {
+    kd2m_trainer_rows *rows = &trainer->rows;
+    const struct {
+        const char *part, *name;
+        size_t *row;
+    } own[] = {
+        {"step", "optimizer", &rows->optimizer},
+        {"step", "waiting for data", &rows->loader},
+        {"epoch", "validation", &rows->validation},
+        {"epoch", "checkpoint", &rows->checkpoint},
+    };
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_objective_profile(trainer->objective, profile));
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        const kd2m_profile_label label = {.part = own[i].part, .name = own[i].name};
+        KD2M_TRY(kd2m_profile_add(profile, &label, own[i].row));
+    }
+    trainer->profile = profile;
+cleanup:
+    return status;
+}
+
 static size_t steps_done(const kd2m_trainer *trainer) {
     return trainer->state.epoch * kd2m_loader_steps(trainer->loader) + trainer->state.step;
 }
@@ -181,10 +203,18 @@ static void tell_clock(kd2m_trainer *trainer) {
     trainer->state.seconds = trainer->seconds_before + kd2m_seconds() - trainer->sitting_began;
 }
 
+static kd2m_status store_checkpoint(kd2m_trainer *trainer, kd2m_run_folder *folder) {
+    size_t outer = kd2m_profile_begin(trainer->profile, trainer->rows.checkpoint, KD2M_PHASE_WHOLE);
+    kd2m_status status = kd2m_checkpoint_write(trainer, folder);
+    kd2m_profile_end(trainer->profile, outer);
+    return status;
+}
+
 /* Validation after an epoch; keeps the student if it is the best so far. */
 static kd2m_status validate(kd2m_trainer *trainer, kd2m_evaluation *validation) {
     kd2m_run_state *state = &trainer->state;
     kd2m_tensors *tensors = NULL;
+    size_t outer = kd2m_profile_begin(trainer->profile, trainer->rows.validation, KD2M_PHASE_WHOLE);
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_net_copy(trainer->runner->net, trainer->student));
     KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_VALIDATION, validation, NULL, NULL));
@@ -193,7 +223,7 @@ static kd2m_status validate(kd2m_trainer *trainer, kd2m_evaluation *validation) 
         validation->accuracy > state->best_accuracy ||
         (validation->accuracy == state->best_accuracy && validation->loss < state->best_loss);
     if (!better && is(trainer->settings->select, "best"))
-        return KD2M_OK;
+        goto cleanup;
     KD2M_TRY(kd2m_tensors_create(&tensors, trainer->context));
     KD2M_TRY(kd2m_net_store(trainer->student, tensors));
     kd2m_tensors_free(trainer->best);
@@ -203,6 +233,7 @@ static kd2m_status validate(kd2m_trainer *trainer, kd2m_evaluation *validation) 
     state->best_accuracy = validation->accuracy;
     state->best_loss = validation->loss;
 cleanup:
+    kd2m_profile_end(trainer->profile, outer);
     kd2m_tensors_free(tensors);
     return status;
 }
@@ -223,8 +254,22 @@ static kd2m_status finish_epoch(kd2m_trainer *trainer, kd2m_run_folder *folder) 
     state->step = 0;
     state->loss_sum = 0;
     kd2m_objective_reset(trainer->objective);
-    KD2M_TRY(kd2m_checkpoint_write(trainer, folder));
+    KD2M_TRY(store_checkpoint(trainer, folder));
 cleanup:
+    return status;
+}
+
+static kd2m_status next_batch(kd2m_trainer *trainer, kd2m_batch *batch) {
+    size_t outer = kd2m_profile_begin(trainer->profile, trainer->rows.loader, KD2M_PHASE_WHOLE);
+    kd2m_status status = kd2m_loader_next(trainer->loader, batch);
+    kd2m_profile_end(trainer->profile, outer);
+    return status;
+}
+
+static kd2m_status update(kd2m_trainer *trainer, double lr) {
+    size_t outer = kd2m_profile_begin(trainer->profile, trainer->rows.optimizer, KD2M_PHASE_WHOLE);
+    kd2m_status status = kd2m_optimizer_step(trainer->optimizer, lr);
+    kd2m_profile_end(trainer->profile, outer);
     return status;
 }
 
@@ -235,9 +280,9 @@ static kd2m_status take_step(kd2m_trainer *trainer) {
     double lr = kd2m_schedule_at(&trainer->schedule, steps_done(trainer));
     double began = kd2m_seconds();
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_loader_next(trainer->loader, &batch));
+    KD2M_TRY(next_batch(trainer, &batch));
     KD2M_TRY(kd2m_objective_step(trainer->objective, &batch, state->step == 0));
-    KD2M_TRY(kd2m_optimizer_step(trainer->optimizer, lr));
+    KD2M_TRY(update(trainer, lr));
     state->loss_sum += trainer->objective->value;
     state->step++;
     state->samples += (double)batch.rows;
@@ -272,7 +317,7 @@ kd2m_status kd2m_trainer_run(kd2m_trainer *trainer, kd2m_run_folder *folder) {
             stored = kd2m_seconds();
         } else if (kd2m_seconds() - stored > CHECKPOINT_SECONDS) {
             tell_clock(trainer);
-            KD2M_TRY(kd2m_checkpoint_write(trainer, folder));
+            KD2M_TRY(store_checkpoint(trainer, folder));
             stored = kd2m_seconds();
         }
     }

@@ -24,6 +24,11 @@ typedef struct kd2m_run_state {
     uint64_t log_length;
 } kd2m_run_state;
 
+/* The loop's own rows in a profile. */
+typedef struct kd2m_trainer_rows {
+    size_t loader, optimizer, validation, checkpoint;
+} kd2m_trainer_rows;
+
 typedef struct kd2m_trainer {
     kd2m_context *context;
     const kd2m_train_settings *settings; /* borrowed */
@@ -41,12 +46,18 @@ typedef struct kd2m_trainer {
     kd2m_run_state state;
     double sitting_began;  /* clock */
     double seconds_before; /* state.seconds when this sitting began */
+    kd2m_profile *profile; /* borrowed; NULL without one */
+    kd2m_trainer_rows rows;
 } kd2m_trainer;
 
 /* Opens data, teacher and nets. `settings` must be valid; borrowed until kd2m_trainer_free. */
 kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
                                 const kd2m_train_settings *settings);
 void kd2m_trainer_free(kd2m_trainer *trainer);
+
+/* Adds the rows of all that training does to `profile` (borrowed), which kd2m_trainer_run then
+ * keeps. Errors: KD2M_ERROR_MEMORY. */
+kd2m_status kd2m_trainer_profile(kd2m_trainer *trainer, kd2m_profile *profile);
 
 /* Trains from where the state stands to the end, logging and storing checkpoints in `folder`.
  * KD2M_ERROR_INTERRUPTED comes after a checkpoint. */

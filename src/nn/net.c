@@ -305,10 +305,14 @@ size_t kd2m_net_shape(const kd2m_net *net, size_t node, size_t shape[3]) {
 
 kd2m_status kd2m_net_forward(kd2m_net *net, const float *input) {
     const kd2m_buffer *first = net->operations[0].output;
+    size_t outer = kd2m_profile_begin(net->profile, net->first_row, KD2M_PHASE_FORWARD);
     memcpy(first->values, input, first->count * sizeof *input);
+    kd2m_profile_end(net->profile, outer);
     for (size_t i = 1; i < net->graph->node_count; i++) {
         kd2m_operation *operation = &net->operations[i];
+        outer = kd2m_profile_begin(net->profile, net->first_row + i, KD2M_PHASE_FORWARD);
         kd2m_status status = operation->op->forward(operation);
+        kd2m_profile_end(net->profile, outer);
         if (status != KD2M_OK)
             return kd2m_fail_within(net->context, status, "node '%s' (%s)", operation->node->name,
                                     operation->node->op);
@@ -377,7 +381,9 @@ kd2m_status kd2m_net_backward(kd2m_net *net) {
             zero_gradients(operation);
             continue;
         }
+        size_t outer = kd2m_profile_begin(net->profile, net->first_row + i, KD2M_PHASE_BACKWARD);
         kd2m_status status = operation->op->backward(operation);
+        kd2m_profile_end(net->profile, outer);
         if (status != KD2M_OK)
             return kd2m_fail_within(net->context, status, "node '%s' (%s)", operation->node->name,
                                     operation->node->op);

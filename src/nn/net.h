@@ -9,6 +9,7 @@
 
 #include "graph.h"
 #include "kd2m/core.h"
+#include "profile.h"
 #include "tensors.h"
 
 typedef struct kd2m_net kd2m_net;
@@ -81,6 +82,13 @@ kd2m_status kd2m_net_from_plain(kd2m_net *net, size_t index, const float *plain,
 
 /* Copies all parameters between two nets of the same graph. */
 kd2m_status kd2m_net_copy(kd2m_net *to, kd2m_net *from);
+
+/* Floating-point operations of a node's forward pass over the batch; net_profile.c says which. */
+double kd2m_net_flops(const kd2m_net *net, size_t node);
+
+/* Adds a row of part 'layer' for each node to `profile`, which forward and backward then keep
+ * (borrowed until kd2m_net_free; it borrows the nodes' names). Errors: KD2M_ERROR_MEMORY. */
+kd2m_status kd2m_net_profile(kd2m_net *net, kd2m_profile *profile);
 
 /* Runs the batch; `input` is batch x sample, plain. */
 kd2m_status kd2m_net_forward(kd2m_net *net, const float *input);

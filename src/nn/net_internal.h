@@ -18,6 +18,9 @@ struct kd2m_net {
 
     kd2m_primitive *softmax; /* of the logits; NULL where they have more than one dimension */
     kd2m_buffer *probabilities;
+
+    kd2m_profile *profile; /* borrowed; NULL without one */
+    size_t first_row;      /* there, of node 0 */
 };
 
 /* net_cross_entropy.c */

@@ -7,6 +7,7 @@ endfunction()
 
 if(KD2M_NN)
     kd2m_script_test(resume)
+    kd2m_script_test(profile)
     kd2m_script_test(bad_input)
     if(NOT KD2M_SANITIZE)
         kd2m_script_test(install ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${CMAKE_C_COMPILER})

@@ -8,6 +8,7 @@ set_tests_properties(nn_operators_avx2 PROPERTIES TIMEOUT 300
 kd2m_test(nn_net unit/nn/test_net.c ${nn_pair})
 kd2m_test(nn_parameters unit/nn/test_parameters.c ${nn_pair})
 kd2m_test(nn_refusals unit/nn/test_refusals.c ${nn_pair})
+kd2m_test(nn_profile unit/nn/test_profile.c ${nn_pair})
 kd2m_test(nn_golden unit/nn/test_golden.c ${nn_pair})
 kd2m_test(nn_memory unit/nn/test_memory.c ${nn_pair})
 if(NOT KD2M_SANITIZE)

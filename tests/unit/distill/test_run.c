@@ -177,14 +177,20 @@ static void test_failing_allocations(void **state) {
     const char *folder = testing_folder();
     settings.epochs = 1;
     kd2m_context *context = testing_failing_context(SIZE_MAX);
-    run(context, folder, &settings, KD2M_RUN_FORCE);
+    kd2m_run_result result;
+    kd2m_table *profile;
+    EXPECT_OK(context,
+              kd2m_run_profiled(&result, &profile, context, folder, &settings, KD2M_RUN_FORCE));
+    kd2m_table_free(profile);
     size_t count = testing_allocations();
     kd2m_context_free(context);
     for (size_t fail_at = 0; fail_at < count; fail_at += 1 + fail_at / 40) {
         kd2m_context *failing = testing_failing_context(fail_at);
-        kd2m_run_result result;
-        EXPECT_STATUS(failing, KD2M_ERROR_MEMORY,
-                      kd2m_run(&result, failing, folder, &settings, KD2M_RUN_FORCE));
+        profile = (kd2m_table *)folder;
+        EXPECT_STATUS(
+            failing, KD2M_ERROR_MEMORY,
+            kd2m_run_profiled(&result, &profile, failing, folder, &settings, KD2M_RUN_FORCE));
+        assert_null(profile);
         assert_int_equal(testing_live(), 0);
         kd2m_context_free(failing);
     }

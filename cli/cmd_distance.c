@@ -5,11 +5,10 @@
 #include <time.h>
 
 #include "app.h"
+#include "sample_files.h"
 
 typedef struct distance_options {
-    const char *paths[2];
-    const char *labels[2];
-    const char *logits[2];
+    cli_sample_paths sides[2];
     const char *metric;
     const char *gradient;
     long repeat;
@@ -21,6 +20,8 @@ enum {
     KEY_LABELS_B,
     KEY_LOGITS_A,
     KEY_LOGITS_B,
+    KEY_COLUMN_A,
+    KEY_COLUMN_B,
     KEY_GRADIENT,
     KEY_REPEAT
 };
@@ -31,6 +32,9 @@ static const struct argp_option options[] = {
     {"labels-b", KEY_LABELS_B, "L.npy", 0, "Labels of B's rows", 1},
     {"logits-a", KEY_LOGITS_A, "Z.npy", 0, "Logits of A's rows, for a metric that takes both", 1},
     {"logits-b", KEY_LOGITS_B, "Z.npy", 0, "Logits of B's rows", 1},
+    {"column-a", KEY_COLUMN_A, "NAME=C.npy", 0,
+     "Column of whole numbers of A's rows, for cond(M):by=NAME (may be repeated)", 1},
+    {"column-b", KEY_COLUMN_B, "NAME=C.npy", 0, "Column of B's rows", 1},
     {"grad-out", KEY_GRADIENT, "G.npy", 0, "Write the gradient with respect to A", 1},
     {"repeat", KEY_REPEAT, "N", 0, "Evaluate N times and tell the median time (default: 1)", 1},
     {0},
@@ -38,6 +42,7 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *text, struct argp_state *state) {
     distance_options *given = state->input;
+    cli_sample_paths *side;
     char *end;
     switch (key) {
     case KEY_METRIC:
@@ -45,11 +50,18 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         return 0;
     case KEY_LABELS_A:
     case KEY_LABELS_B:
-        given->labels[key - KEY_LABELS_A] = text;
+        given->sides[key - KEY_LABELS_A].labels = text;
         return 0;
     case KEY_LOGITS_A:
     case KEY_LOGITS_B:
-        given->logits[key - KEY_LOGITS_A] = text;
+        given->sides[key - KEY_LOGITS_A].logits = text;
+        return 0;
+    case KEY_COLUMN_A:
+    case KEY_COLUMN_B:
+        side = &given->sides[key - KEY_COLUMN_A];
+        if (side->column_count == CLI_COLUMNS)
+            argp_error(state, "at most %d columns can be given", CLI_COLUMNS);
+        side->columns[side->column_count++] = text;
         return 0;
     case KEY_GRADIENT:
         given->gradient = text;
@@ -60,92 +72,17 @@ static error_t parse(int key, char *text, struct argp_state *state) {
             argp_error(state, "--repeat takes a number from 1 to 100000, not '%s'", text);
         return 0;
     case ARGP_KEY_ARG:
-        if (given->paths[1])
+        if (given->sides[1].features)
             argp_error(state, "'%s' is one argument too many", text);
-        given->paths[given->paths[0] != NULL] = text;
+        given->sides[given->sides[0].features != NULL].features = text;
         return 0;
     case ARGP_KEY_END:
-        if (!given->paths[1] || !given->metric)
+        if (!given->sides[1].features || !given->metric)
             argp_error(state, "two .npy files and --metric SPEC are needed");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-/* One side: its arrays and the sample that points into them. */
-typedef struct side {
-    kd2m_array values, labels, logits;
-    kd2m_sample sample;
-} side;
-
-/* An 8-bit label array becomes 32-bit in place. */
-static kd2m_status widen_labels(kd2m_array *labels, int32_t **out, const char *path) {
-    if (labels->element == KD2M_FLOAT32)
-        return cli_fail(KD2M_ERROR_INPUT,
-                        "%s: labels are whole numbers (u1, i4 or i8), these are floats", path);
-    *out = malloc(labels->count * sizeof **out);
-    if (!*out)
-        return cli_fail(KD2M_ERROR_MEMORY, "out of memory");
-    for (size_t i = 0; i < labels->count; i++)
-        (*out)[i] = labels->element == KD2M_UINT8 ? ((const uint8_t *)labels->values)[i]
-                                                  : ((const int32_t *)labels->values)[i];
-    return KD2M_OK;
-}
-
-/* Reads N x D floats. */
-static kd2m_status read_matrix(kd2m_context *context, kd2m_array *out, const char *path,
-                               const char *what) {
-    kd2m_status status = kd2m_array_read(out, context, path);
-    if (status == KD2M_OK && (out->element != KD2M_FLOAT32 || out->dims != 2))
-        return cli_fail(KD2M_ERROR_INPUT, "%s: %s are an N x D array of floats (f4 or f8)", path,
-                        what);
-    return status;
-}
-
-static kd2m_status read_labels(kd2m_context *context, side *out, const char *path,
-                               int32_t **labels) {
-    kd2m_status status = kd2m_array_read(&out->labels, context, path);
-    if (status != KD2M_OK)
-        return status;
-    if (out->labels.count != out->sample.rows)
-        return cli_fail(KD2M_ERROR_INPUT, "%s: as many labels are needed as there are rows", path);
-    status = widen_labels(&out->labels, labels, path);
-    out->sample.labels = *labels;
-    return status;
-}
-
-static kd2m_status read_logits(kd2m_context *context, side *out, const char *path) {
-    kd2m_status status = read_matrix(context, &out->logits, path, "logits");
-    if (status != KD2M_OK)
-        return status;
-    if (out->logits.shape[0] != out->sample.rows)
-        return cli_fail(KD2M_ERROR_INPUT, "%s: as many rows are needed as there are features",
-                        path);
-    out->sample.logits = out->logits.values;
-    out->sample.classes = out->sample.logits_stride = out->logits.shape[1];
-    return KD2M_OK;
-}
-
-/* Reads side number `which`; the sample points into the side's arrays and *labels. */
-static kd2m_status read_side(kd2m_context *context, side *out, const distance_options *given,
-                             int which, unsigned traits, int32_t **labels) {
-    kd2m_status status = read_matrix(context, &out->values, given->paths[which], "features");
-    if (status != KD2M_OK)
-        return status;
-    out->sample = (kd2m_sample){.rows = out->values.shape[0],
-                                .dim = out->values.shape[1],
-                                .features = out->values.values,
-                                .stride = out->values.shape[1]};
-    if (traits & KD2M_METRIC_ON_LOGITS) { /* then the rows are logits */
-        out->sample.logits = out->sample.features;
-        out->sample.classes = out->sample.logits_stride = out->sample.dim;
-    }
-    if (given->logits[which])
-        status = read_logits(context, out, given->logits[which]);
-    if (status == KD2M_OK && given->labels[which])
-        status = read_labels(context, out, given->labels[which], labels);
-    return status;
 }
 
 static double seconds_now(void) {
@@ -160,7 +97,7 @@ static int compare_reals(const void *a, const void *b) {
 }
 
 /* Value and gradient `repeat` times; *seconds is the median of one. */
-static kd2m_status measure(kd2m_metric *metric, const side sides[2], long repeat,
+static kd2m_status measure(kd2m_metric *metric, const cli_sample sides[2], long repeat,
                            const kd2m_gradient *gradient, kd2m_metric_result *result,
                            double *seconds) {
     double *times = malloc((size_t)repeat * sizeof *times);
@@ -207,8 +144,7 @@ static kd2m_status print_result(const kd2m_metric *metric, const kd2m_metric_res
 }
 
 static kd2m_status distance(kd2m_context *context, const distance_options *given, int json) {
-    side sides[2];
-    int32_t *labels[2] = {NULL, NULL};
+    cli_sample sides[2];
     kd2m_metric *metric = NULL;
     float *rows = NULL;
     kd2m_metric_result result;
@@ -219,10 +155,11 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
     if (status == KD2M_OK)
         kd2m_metric_describe(metric, &info);
     for (int i = 0; status == KD2M_OK && i < 2; i++)
-        status = read_side(context, &sides[i], given, i, info.traits, &labels[i]);
+        status = cli_sample_read(&sides[i], context, &given->sides[i],
+                                 (info.traits & KD2M_METRIC_ON_LOGITS) != 0);
     if (status != KD2M_OK)
         goto cleanup;
-    size_t count = sides[0].values.count, dim = sides[0].sample.dim;
+    size_t count = sides[0].features.count, dim = sides[0].sample.dim;
     rows = malloc(count * sizeof *rows);
     if (!rows) {
         status = cli_fail(KD2M_ERROR_MEMORY, "out of memory");
@@ -246,12 +183,8 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
 cleanup:
     free(rows);
     kd2m_metric_free(metric);
-    for (int i = 0; i < 2; i++) {
-        free(labels[i]);
-        kd2m_array_clear(context, &sides[i].values);
-        kd2m_array_clear(context, &sides[i].labels);
-        kd2m_array_clear(context, &sides[i].logits);
-    }
+    for (int i = 0; i < 2; i++)
+        cli_sample_clear(&sides[i], context);
     return status;
 }
 
@@ -265,6 +198,8 @@ int cli_distance(int argc, char **argv) {
                "  kd2m distance A.npy B.npy --metric w2\n"
                "  kd2m distance A.npy B.npy --metric 'cond(w2)' --labels-a LA.npy --labels-b "
                "LB.npy\n"
+               "  kd2m distance A.npy B.npy --metric 'cond(w2):by=machine' --column-a "
+               "machine=MA.npy --column-b machine=MB.npy\n"
                "  kd2m distance A.npy B.npy --metric 'joint(w2):of=softmax' --logits-a ZA.npy "
                "--logits-b ZB.npy\n"
                "  kd2m distance A.npy B.npy --metric mmd:kernel=rbf --grad-out G.npy --json\n",

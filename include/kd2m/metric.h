@@ -104,11 +104,11 @@ KD2M_API kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample 
 
 /*
  * Value and, unless `gradient` is NULL, gradient. Calls prepare itself if it never was.
- * Errors: KD2M_ERROR_INPUT: rows, dim or classes that do not fit, labels missing or negative,
- * NaN or infinity (the message counts them and gives the first place), no group in common;
- * KD2M_ERROR_NUMERIC: the value is infinite, or distances leave float's range; KD2M_ERROR_USAGE: a
- * gradient stride below its width; KD2M_ERROR_MEMORY. On failure the gradient's content is
- * undefined.
+ * Errors: KD2M_ERROR_INPUT: rows, dim or classes that do not fit, labels or a column missing or
+ * negative, NaN or infinity (the message counts them and gives the first place), no group in
+ * common; KD2M_ERROR_NUMERIC: the value is infinite, or distances leave float's range;
+ * KD2M_ERROR_USAGE: a gradient stride below its width; KD2M_ERROR_MEMORY. On failure the gradient's
+ * content is undefined.
  */
 KD2M_API kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x,
                                           const kd2m_sample *y, kd2m_metric_result *result,

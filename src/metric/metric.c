@@ -117,8 +117,8 @@ static kd2m_status begin(kd2m_metric *metric, kd2m_metric_call *call, const kd2m
         KD2M_TRY(kd2m_grow(metric->context, (void **)&metric->held.items, &metric->held.capacity,
                            metric->held.count, x->rows < y->rows ? x->rows : y->rows,
                            sizeof *metric->held.items));
-    KD2M_TRY(kd2m_metric_side_of(call->arena, &call->x, x));
-    KD2M_TRY(kd2m_metric_side_of(call->arena, &call->y, y));
+    KD2M_TRY(kd2m_metric_side_of(call->arena, &call->x, metric->unit, x));
+    KD2M_TRY(kd2m_metric_side_of(call->arena, &call->y, metric->unit, y));
     call->rows_match = x->rows == y->rows;
 cleanup:
     return status;

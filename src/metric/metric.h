@@ -30,6 +30,7 @@ typedef struct kd2m_metric_unit {
     struct kd2m_metric_unit *inner; /* M of name(M), or NULL; owned */
     unsigned traits;                /* these two start as the descriptor's; configure may change */
     double degree;                  /* them to follow the settings or the inner unit */
+    const char *column;             /* whose codes stand in for labels; NULL = labels themselves */
     size_t constant_count; /* its own, then the inner unit's where it holds those as well */
 } kd2m_metric_unit;
 
@@ -46,7 +47,7 @@ typedef struct kd2m_metric_side {
     kd2m_rows features;      /* for a metric on features */
     kd2m_rows logits;        /* for a metric on logits, or with them */
     const double *weights;   /* sum to 1; NULL = uniform */
-    const int32_t *labels;   /* for a metric that needs them */
+    const int32_t *labels;   /* for a metric that needs them, or a column */
     const uint32_t *numbers; /* of each row in the caller's sample; NULL = 0, 1, 2 ... */
 } kd2m_metric_side;
 
@@ -155,9 +156,9 @@ kd2m_metric_result kd2m_metric_result_zero(void);
 kd2m_status kd2m_metric_check(kd2m_context *context, const kd2m_metric_unit *unit,
                               const kd2m_sample *x, const kd2m_sample *y);
 
-/* The sample as hooks see it; normalised weights are taken from the arena. */
+/* The checked sample as the unit's hooks see it; normalised weights are taken from the arena. */
 kd2m_status kd2m_metric_side_of(kd2m_arena *arena, kd2m_metric_side *out,
-                                const kd2m_sample *sample);
+                                const kd2m_metric_unit *unit, const kd2m_sample *sample);
 
 /* The weight of row i. */
 static inline double kd2m_metric_weight(const kd2m_metric_side *side, size_t i) {

@@ -3,7 +3,8 @@
  *
  *     D = sum_c w_c M(X_c, Y_c)            dD/dx_i = w_c dM(X_c, Y_c)/dx_i for row i of group c
  *
- * over the groups with rows on both sides; the others are counted. classes=freq: w_c is the group's
+ * over the groups with rows on both sides; the others are counted. Groups are told by label, or by
+ * a column that the samples carry (by=machine). classes=freq: w_c is the group's
  * share of the student's weight, over the groups kept; classes=sum: 1, as the KD2M code means it.
  * Rows of weight 0 are as if they were not there.
  *
@@ -27,7 +28,7 @@
 
 /* clang-format off */
 #define COND_SETTINGS(X)                                                                           \
-    X(CHOICE, by,      "label", 0, 0, "label",    "what the groups are told by") \
+    X(TEXT,   by,      "label", 0, 0, "label|COLUMN", "what the groups are told by") \
     X(CHOICE, classes, "freq",  0, 0, "freq|sum", "weights of the groups: the student's shares, or 1")
 /* clang-format on */
 
@@ -44,8 +45,15 @@ static bool by_share(const kd2m_metric_unit *unit) {
 }
 
 static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
-    (void)context;
-    unit->traits = unit->inner->traits | KD2M_METRIC_LABELS;
+    const cond_settings *settings = unit->settings;
+    if (!settings->by || settings->by[0] == '\0')
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "cond: by= takes 'label' or the name of a column");
+    unit->traits = unit->inner->traits;
+    if (strcmp(settings->by, "label") == 0)
+        unit->traits |= KD2M_METRIC_LABELS;
+    else
+        unit->column = settings->by;
     unit->degree = unit->inner->degree;
     /* the shares are the student's: the other way round they differ, unless rows are paired */
     if (by_share(unit) && !(unit->traits & KD2M_METRIC_PAIRED))
@@ -129,8 +137,8 @@ static kd2m_status find_groups(const kd2m_metric_call *call, kd2m_groups *out) {
         for (size_t i = 0; i < call->x.rows; i++)
             if (call->x.labels[i] != call->y.labels[i]) {
                 status = kd2m_fail(call->context, KD2M_ERROR_INPUT,
-                                   "cond(%s) compares row i with row i, but row %zu has label %ld "
-                                   "on the student's side and %ld on the teacher's",
+                                   "cond(%s) compares row i with row i, but row %zu is of group "
+                                   "%ld on the student's side and of %ld on the teacher's",
                                    call->unit->inner->descriptor->name, i, (long)call->x.labels[i],
                                    (long)call->y.labels[i]);
                 goto cleanup;

@@ -5,6 +5,8 @@
 #include "metric.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "context.h"
 
@@ -60,17 +62,42 @@ static kd2m_status check_weights(kd2m_context *context, sample_part part,
     return KD2M_OK;
 }
 
-static kd2m_status check_labels(kd2m_context *context, sample_part part,
-                                const kd2m_sample *sample) {
-    if (!sample->labels)
+/* The codes that tell groups apart: the labels, or the unit's column. NULL if there are none. */
+static const int32_t *codes_of(const kd2m_metric_unit *unit, const kd2m_sample *sample) {
+    if (!unit->column)
+        return sample->labels;
+    for (size_t i = 0; i < sample->column_count; i++)
+        if (strcmp(sample->columns[i].name, unit->column) == 0)
+            return sample->columns[i].values;
+    return NULL;
+}
+
+static kd2m_status fail_without_codes(kd2m_context *context, sample_part part,
+                                      const kd2m_metric_unit *unit, const kd2m_sample *sample) {
+    char known[256] = "none";
+    size_t used = 0;
+    if (!unit->column)
         return kd2m_fail(context, KD2M_ERROR_INPUT,
                          "%s needs labels, but the %s sample has no labels", part.metric,
                          part.side);
+    for (size_t i = 0; i < sample->column_count && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
+                                 sample->columns[i].name);
+    return kd2m_fail(context, KD2M_ERROR_INPUT,
+                     "%s tells groups by column '%s', but the %s sample's columns are: %s",
+                     part.metric, unit->column, part.side, known);
+}
+
+static kd2m_status check_codes(kd2m_context *context, sample_part part,
+                               const kd2m_metric_unit *unit, const kd2m_sample *sample) {
+    const int32_t *codes = codes_of(unit, sample);
+    if (!codes)
+        return fail_without_codes(context, part, unit, sample);
     for (size_t i = 0; i < sample->rows; i++)
-        if (sample->labels[i] < 0)
+        if (codes[i] < 0)
             return kd2m_fail(context, KD2M_ERROR_INPUT,
-                             "label %ld of row %zu of the %s sample is negative",
-                             (long)sample->labels[i], i, part.side);
+                             "%s %ld of row %zu of the %s sample is negative",
+                             unit->column ? unit->column : "label", (long)codes[i], i, part.side);
     return KD2M_OK;
 }
 
@@ -92,8 +119,8 @@ static kd2m_status check_side(kd2m_context *context, const kd2m_metric_unit *uni
         part.what = "logits";
         KD2M_TRY(check_matrix(context, part, logits_of(sample)));
     }
-    if (unit->traits & KD2M_METRIC_LABELS)
-        KD2M_TRY(check_labels(context, part, sample));
+    if (unit->column || (unit->traits & KD2M_METRIC_LABELS))
+        KD2M_TRY(check_codes(context, part, unit, sample));
     if (sample->weights && !(unit->traits & KD2M_METRIC_WEIGHTS)) {
         status = kd2m_fail(context, KD2M_ERROR_INPUT,
                            "%s takes no row weights, but the %s sample has some", part.metric,
@@ -144,13 +171,13 @@ static bool all_equal(const double *weights, size_t rows) {
 }
 
 kd2m_status kd2m_metric_side_of(kd2m_arena *arena, kd2m_metric_side *out,
-                                const kd2m_sample *sample) {
+                                const kd2m_metric_unit *unit, const kd2m_sample *sample) {
     kd2m_status status = KD2M_OK;
     *out = (kd2m_metric_side){
         .rows = sample->rows,
         .features = features_of(sample),
         .logits = logits_of(sample),
-        .labels = sample->labels,
+        .labels = codes_of(unit, sample),
     };
     if (!sample->weights || all_equal(sample->weights, sample->rows))
         return KD2M_OK;

@@ -64,6 +64,11 @@ expect 1 "joint compares logits, but the student" "$kd2m" distance a.npy b.npy -
 expect 1 "b.npy.*as many rows" "$kd2m" distance a.npy b.npy --metric 'joint(w2):of=logits' --logits-a b.npy --logits-b b.npy
 expect 1 "3 of them in a row and the teacher .y. 4" "$kd2m" distance a.npy a.npy --metric 'joint(w2):of=logits' --logits-a narrow.npy --logits-b a.npy
 expect 2 "'mse' has no cost" "$kd2m" distance a.npy a.npy --metric 'joint(mse)'
+expect 1 "column 'machine', but the student .x. sample's columns are: none" "$kd2m" distance a.npy a.npy --metric 'cond(w2):by=machine'
+expect 1 "columns are: load" "$kd2m" distance a.npy a.npy --metric 'cond(w2):by=machine' --column-a load=labels.npy --column-b load=labels.npy
+expect 1 "labels5.npy: as many codes" "$kd2m" distance a.npy a.npy --metric 'cond(w2):by=load' --column-a load=labels5.npy
+expect 1 "a.npy: codes are whole|as many codes" "$kd2m" distance a.npy a.npy --metric 'cond(w2):by=load' --column-a load=a.npy
+expect 2 "NAME=FILE" "$kd2m" distance a.npy a.npy --metric 'cond(w2):by=load' --column-a labels.npy
 for file in short long huge large object text cut missing; do
     expect 1 "$file.npy" "$kd2m" distance $file.npy b.npy --metric w2
 done

@@ -168,6 +168,81 @@ static void test_a_class_without_weight_is_dropped(void **state) {
     assert_true(problem_largest(gradient + 12, 6) == 0);
 }
 
+/* The codes of a column do what labels do, whatever else the sample carries. */
+static void test_groups_by_column(void **state) {
+    (void)state;
+    static const char *const metrics[] = {"w2", "gauss-w2", "mmd", "mse"};
+    int32_t other_codes[9] = {0};
+    problem_fill(&given, 9, 9, 9, 3);
+    memcpy(given.y.labels, given.x.labels, sizeof given.y.labels);
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+        char spec[64];
+        kd2m_metric_result result;
+        snprintf(spec, sizeof spec, "cond(%s)", metrics[i]);
+        kd2m_metric_result expected = result_of(spec, gradient);
+        snprintf(spec, sizeof spec, "cond(%s):by=\"load 2\"", metrics[i]);
+        problem_metric opened = problem_open(context, spec);
+        kd2m_sample x = problem_sample(&given.x, 0), y = problem_sample(&given.y, 0);
+        const kd2m_sample_column columns[2][2] = {
+            {{"machine", other_codes}, {"load 2", given.x.labels}},
+            {{"load 2", given.y.labels}, {"label", other_codes}}};
+        x.columns = columns[0];
+        y.columns = columns[1];
+        x.column_count = y.column_count = 2;
+        x.labels = other_codes;
+        kd2m_gradient wanted = {other, 3, NULL, 0};
+        EXPECT_OK(context, kd2m_metric_evaluate(opened.metric, &x, &y, &result, &wanted));
+        assert_true(result.value == expected.value);
+        assert_int_equal(result.groups_kept, 2);
+        assert_memory_equal(gradient, other, 27 * sizeof(float));
+        problem_close(&opened);
+    }
+}
+
+static void test_columns_that_do_not_fit(void **state) {
+    (void)state;
+    problem_fill(&given, 10, 4, 4, 3);
+    problem_metric opened = problem_open(context, "cond(w2):by=machine");
+    kd2m_sample x = problem_sample(&given.x, 0), y = problem_sample(&given.y, 0);
+    const kd2m_sample_column columns[] = {{"load", given.x.labels}, {"speed", given.x.labels}};
+    const kd2m_sample_column machine = {"machine", given.x.labels};
+    kd2m_metric_result result;
+    x.columns = &machine;
+    x.column_count = 1;
+    const struct {
+        size_t count;
+        const char *message;
+    } cases[] = {{0, "by column 'machine', but the teacher (y) sample's columns are: none"},
+                 {2, "sample's columns are: load, speed"}};
+    for (size_t i = 0; i < 2; i++) {
+        y.columns = columns;
+        y.column_count = cases[i].count;
+        EXPECT_STATUS(context, KD2M_ERROR_INPUT,
+                      kd2m_metric_evaluate(opened.metric, &x, &y, &result, NULL));
+        EXPECT_MESSAGE(context, cases[i].message);
+    }
+    y.columns = &machine;
+    y.column_count = 1;
+    given.x.labels[2] = -5;
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT,
+                  kd2m_metric_evaluate(opened.metric, &x, &y, &result, NULL));
+    EXPECT_MESSAGE(context, "machine -5 of row 2 of the student (x) sample is negative");
+
+    /* many long names: the sentence ends somewhere, nothing is overrun */
+    static char names[40][64];
+    static kd2m_sample_column many[40];
+    for (size_t i = 0; i < 40; i++) {
+        memset(names[i], 'c', 60);
+        many[i] = (kd2m_sample_column){names[i], given.y.labels};
+    }
+    y.columns = many;
+    y.column_count = 40;
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT,
+                  kd2m_metric_evaluate(opened.metric, &y, &y, &result, NULL));
+    EXPECT_MESSAGE(context, "cccc, cccc");
+    problem_close(&opened);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_class_on_one_side_is_dropped),
@@ -178,6 +253,8 @@ int main(void) {
         cmocka_unit_test(test_constants_are_held_per_group),
         cmocka_unit_test(test_large_labels),
         cmocka_unit_test(test_a_class_without_weight_is_dropped),
+        cmocka_unit_test(test_groups_by_column),
+        cmocka_unit_test(test_columns_that_do_not_fit),
     };
     context = testing_context(2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static void check_bad_labels(problem_metric *opened, const reference_metric *met
     expect_input_error(opened, &problem, "label -2 of row 3");
     problem.x.labels[3] = 7;
     if (opened->info.traits & KD2M_METRIC_PAIRED) {
-        expect_input_error(opened, &problem, "row 3 has label 7");
+        expect_input_error(opened, &problem, "row 3 is of group 7");
         return;
     }
     for (size_t i = 0; i < problem.x.rows; i++)

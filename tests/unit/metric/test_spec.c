@@ -37,7 +37,8 @@ static void test_bad_values(void **state) {
     expect_refused("kl:dir=up", "st", "up");
     expect_refused("gauss-w2:cov=full", "cov=full", "cov=diag works");
     expect_refused("kl:cov=full", "cov=full", "cov=diag works");
-    expect_refused("cond(w2):by=colour", "label", NULL);
+    expect_refused("cond(w2):by=", "by", NULL);
+    expect_refused("cond(w2):by=\"\"", "column", NULL);
     expect_refused("kd:4", "4", NULL);
     expect_refused("", "", NULL);
     expect_refused("w2 + w1", "position", NULL);
@@ -76,6 +77,8 @@ static void test_specs_are_written_out(void **state) {
         {"mmd", "mmd:kernel=rbf,sigma=0"},
         {"cond(kl:dir=ts)", "cond(kl:cov=diag,reg=1e-5,dir=ts):by=label,classes=freq"},
         {"kd:T=2.5", "kd:T=2.5"},
+        {"cond(w2):by=machine", "cond(w2):by=machine,classes=freq"},
+        {"cond(w2):by=\"load, kW\"", "cond(w2):by=\"load, kW\",classes=freq"},
         {"joint(w2):of=softmax", "joint(w2):beta=1,of=softmax"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -104,6 +107,7 @@ static void test_settings_change_traits(void **state) {
          KD2M_METRIC_WITH_LOGITS, 0},
         {"joint(w1):of=softmax", KD2M_METRIC_SCALING | KD2M_METRIC_WITH_LOGITS, KD2M_METRIC_LABELS,
          0},
+        {"cond(w1):by=machine", KD2M_METRIC_TRANSPORT, KD2M_METRIC_LABELS, 1},
         {"cond(w1):classes=sum", KD2M_METRIC_LABELS | KD2M_METRIC_SYMMETRIC, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

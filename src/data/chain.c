@@ -12,7 +12,8 @@
 #include "parallel.h"
 #include "transform.h"
 
-#define GRAIN 16 /* rows that are worth a thread */
+#define GRAIN 16                  /* rows that are worth a thread */
+#define LARGEST ((size_t)1 << 26) /* values of one sample, a quarter of a gigabyte */
 
 #define KD2M_TRANSFORM(name) extern const kd2m_transform kd2m_transform_##name;
 #include "transforms.def"
@@ -55,6 +56,16 @@ kd2m_status kd2m_fit_image(kd2m_context *context, kd2m_transform_use *use) {
     return kd2m_check_image(context, &use->in);
 }
 
+/* *size = the values of a sample, refused where nobody can want so many. */
+static kd2m_status limit_size(kd2m_context *context, const kd2m_shape *shape, size_t *size) {
+    *size = 1;
+    for (size_t i = 0; i < shape->dims; i++)
+        if (!kd2m_size_multiply(*size, shape->sizes[i], size) || *size > LARGEST)
+            return kd2m_fail(context, KD2M_ERROR_INPUT,
+                             "more than %zu values of a sample would come out", LARGEST);
+    return KD2M_OK;
+}
+
 /* Makes the uses of one worker, from the first step to the last. */
 static kd2m_status make_uses(kd2m_chain *chain, chain_worker *worker) {
     kd2m_context *context = chain->context;
@@ -64,9 +75,12 @@ static kd2m_status make_uses(kd2m_chain *chain, chain_worker *worker) {
     for (size_t i = 0; i < chain->steps.count; i++) {
         const kd2m_transform *transform = transform_of(chain, i);
         kd2m_transform_use *use = &worker->uses[i];
+        size_t size = 1;
         use->parameters = chain->steps.items[i].parameters;
         use->in = shape;
         status = transform->fit(context, use);
+        if (status == KD2M_OK)
+            status = limit_size(context, &use->out, &size);
         if (status == KD2M_OK && transform->create)
             status = transform->create(context, use);
         if (status != KD2M_OK) {
@@ -74,7 +88,6 @@ static kd2m_status make_uses(kd2m_chain *chain, chain_worker *worker) {
             goto cleanup;
         }
         shape = use->out;
-        size_t size = kd2m_shape_size(&shape);
         chain->largest = size > chain->largest ? size : chain->largest;
     }
     chain->out = shape;

@@ -36,7 +36,7 @@ typedef struct resampling {
     double ratio;
     size_t before;         /* values of extension on either side */
     size_t skipped;        /* values that come out for it */
-    float *input, *output; /* the extended signal, and what comes out */
+    float *input, *output; /* the extended signal, and what comes out; NULL: nothing changes */
 } resampling;
 
 /* from / to in lowest terms; from = 0: the length itself. */
@@ -81,6 +81,8 @@ static kd2m_status create(kd2m_context *context, kd2m_transform_use *use) {
     resampling *made = use->state;
     KD2M_TRY(status);
     reduce(use, &from, &to);
+    if (from == to)
+        goto cleanup;
     size_t reach = from > to ? REACH * from / to + 1 : REACH;
     made->before = (reach + from - 1) / from * from;
     made->skipped = made->before / from * to;
@@ -117,6 +119,10 @@ static void extend(const float *x, size_t length, size_t before, float *out) {
 static void apply(kd2m_transform_use *use, const float *values, float *out) {
     resampling *state = use->state;
     size_t length = use->in.sizes[1], count = use->out.sizes[1];
+    if (!state->input) {
+        memcpy(out, values, use->in.sizes[0] * length * sizeof *out);
+        return;
+    }
     for (size_t c = 0; c < use->in.sizes[0]; c++) {
         SRC_DATA data = {.data_in = state->input,
                          .data_out = state->output,

@@ -5,6 +5,7 @@
 #include "evaluate.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "context.h"
@@ -111,9 +112,15 @@ kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,
     char wanted[KD2M_SHAPE_TEXT], given[KD2M_SHAPE_TEXT];
     kd2m_shape_text(wanted, graph->dims, graph->shape);
     kd2m_shape_text(given, info.dims, info.shape);
-    if (strcmp(wanted, given) != 0)
-        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: takes samples of %s, but %s has %s", model,
-                         wanted, info.spec, given);
+    if (strcmp(wanted, given) != 0) {
+        bool images = graph->dims == 3 && info.dims == 3 && graph->shape[0] == info.shape[0];
+        char advice[KD2M_SHAPE_TEXT] = "";
+        if (images)
+            snprintf(advice, sizeof advice, "; try --transform resize:to=%zux%zu", graph->shape[1],
+                     graph->shape[2]);
+        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: takes samples of %s, but %s has %s%s",
+                         model, wanted, info.spec, given, advice);
+    }
     if (info.classes > graph->classes)
         return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: knows %zu classes, but %s has %zu", model,
                          graph->classes, info.spec, info.classes);

@@ -44,6 +44,7 @@ zeros 100 | npy long.npy '<f4' '(6, 4)'
 zeros 16 | npy huge.npy '<f4' '(4611686018427387904, 4)'
 zeros 16 | npy large.npy '<f4' '(1000000000, 4)'
 zeros 16 | npy object.npy '|O' '(2, 2)'
+zeros 96 | npy cube.npy '<f4' '(1, 2, 12)'
 echo 'not an array' >text.npy
 zeros 96 | npy whole.npy '<f4' '(6, 4)'
 gzip -c whole.npy | head -c 60 >cut.npy
@@ -96,6 +97,14 @@ expect 1 "labels5|rows|labels" "$kd2m" train --data 'npy:train=a.npy;labels5.npy
 expect 1 "made|written|not" "$kd2m" train --data $small --model cnn1d --out /proc/nowhere/run
 [ ! -e run/model.safetensors ] || { echo "FAILED: a refused run left a model"; failures=$((failures + 1)); }
 
+# transforms and augmentations
+expect 2 "did you mean 'detrend'" "$kd2m" train --data $small --model cnn1d --transform detrnd --out run
+expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --transform resize:to=4 --out run
+expect 2 "position" "$kd2m" data $small --transform 'detrend++detrend'
+expect 2 "to=LENGTH" "$kd2m" data $small --transform resample
+expect 2 "did you mean 'crop'" "$kd2m" train --data $small --model cnn1d --augment crp --batch-size 16 --out run
+expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --augment crop --batch-size 16 --out run
+
 # runs and models
 rm -rf run teacher
 "$kd2m" train -q --data $small --model cnn1d:width=0.25 --epochs 1 --batch-size 16 --out teacher >/dev/null || exit 1
@@ -113,6 +122,12 @@ head -c 1000 teacher/model.safetensors >cut.safetensors
 expect 1 "cut.safetensors" "$kd2m" model show cut.safetensors
 expect 1 "text.npy" "$kd2m" model show text.npy
 expect 1 "takes" "$kd2m" predict teacher a.npy
+"$kd2m" train -q --data $small --transform resample:to=512 --model cnn1d:width=0.25 --epochs 1 --batch-size 16 --out halved >/dev/null || exit 1
+expect 1 "transform resample" "$kd2m" distill --data $small --model cnn1d --teacher halved --batch-size 16 --out run
+expect 1 "behind 'resample:to=512'" "$kd2m" predict halved cube.npy
+zeros 8192 | npy signals.npy '<f4' '(2, 1024)'
+"$kd2m" predict halved signals.npy >/dev/null || { echo "FAILED: predict behind a transform"; failures=$((failures + 1)); }
+"$kd2m" eval halved --data $small >/dev/null || { echo "FAILED: eval behind a transform"; failures=$((failures + 1)); }
 mkdir foreign && echo hello >foreign/file
 expect 2 "not a run" "$kd2m" train --data $small --model cnn1d --force --out foreign
 [ -s foreign/file ] || { echo "FAILED: --force removed a stranger's file"; failures=$((failures + 1)); }

@@ -23,6 +23,7 @@ endfunction()
 
 kd2m_fuzz(spec)
 kd2m_fuzz(npy)
+kd2m_fuzz(chain)
 kd2m_fuzz(idx)
 kd2m_fuzz(cifar)
 if(KD2M_NN)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dataset.h"
+#include "kd2m/transform.h"
 
 enum { ROWS = 60, COLUMNS = 3 };
 
@@ -391,6 +392,89 @@ static const char *idx_folder(void) {
     return folder;
 }
 
+static kd2m_status open_transformed(kd2m_dataset **out, kd2m_context *by, const char *spec,
+                                    const char *chain) {
+    kd2m_data_settings settings;
+    kd2m_settings_default(kd2m_data_setting_list(), &settings);
+    settings.data = spec;
+    settings.transform = chain;
+    return kd2m_dataset_open(out, by, &settings);
+}
+
+/* Both parts go through the chain, as the chain alone would have it; labels and rows stay. */
+static void transforms_are_applied_on_opening(void **state) {
+    static const char spec[] =
+        "bearing:train=300,test=3,length=64"; /* more than one block of rows */
+    kd2m_dataset *plain = NULL, *made = NULL, *again = NULL;
+    kd2m_chain *chain = NULL;
+    kd2m_dataset_info before, after;
+    float values[64], wanted[33], found[33];
+    (void)state;
+    EXPECT_OK(context, open_transformed(&plain, context, spec, NULL));
+    EXPECT_OK(context, open_transformed(&made, context, spec, " detrend + envelope-spectrum "));
+    EXPECT_OK(context, open_transformed(&again, context, spec, "detrend+envelope-spectrum"));
+    kd2m_dataset_describe(plain, &before);
+    kd2m_dataset_describe(made, &after);
+    assert_string_equal("", before.transform);
+    assert_string_equal("detrend+envelope-spectrum", after.transform);
+    assert_int_equal(2, after.dims);
+    assert_int_equal(33, after.shape[1]);
+    assert_true(before.digest != after.digest);
+    assert_true(again->digest == after.digest);
+    EXPECT_OK(context, kd2m_chain_open(&chain, context, after.transform, 2, before.shape));
+    for (kd2m_split split = KD2M_TRAIN; split <= KD2M_TEST; split++) {
+        assert_int_equal(before.rows[split], after.rows[split]);
+        for (size_t i = 0; i < after.rows[split]; i += 7) {
+            int32_t labels_of[2];
+            EXPECT_OK(context, kd2m_dataset_read(plain, split, i, 1, values, &labels_of[0]));
+            EXPECT_OK(context, kd2m_dataset_read(made, split, i, 1, found, &labels_of[1]));
+            EXPECT_OK(context, kd2m_chain_apply(chain, values, 1, wanted));
+            assert_memory_equal(wanted, found, sizeof wanted);
+            assert_int_equal(labels_of[0], labels_of[1]);
+        }
+    }
+    kd2m_chain_free(chain);
+    kd2m_dataset_free(again);
+    kd2m_dataset_free(made);
+    kd2m_dataset_free(plain);
+}
+
+static void transforms_see_bytes_as_shares_of_one(void **state) {
+    char spec[600];
+    kd2m_dataset *dataset = NULL;
+    float values[4];
+    (void)state;
+    snprintf(spec, sizeof spec, "idx:%s", idx_folder());
+    EXPECT_OK(context, open_transformed(&dataset, context, spec, "resize:to=2"));
+    EXPECT_OK(context, kd2m_dataset_read(dataset, KD2M_TEST, 0, 1, values, NULL));
+    for (size_t i = 0; i < 4; i++)
+        EXPECT_CLOSE((double)(i % 2 + 1) / 255, (double)values[i], 1e-7, 0);
+    kd2m_dataset_free(dataset);
+}
+
+static void refuses_transforms_that_do_not_fit(void **state) {
+    kd2m_dataset *dataset = NULL;
+    (void)state;
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT,
+                  open_transformed(&dataset, context, "bearing:train=1,test=1", "resize:to=4"));
+    EXPECT_MESSAGE(context, "transform resize: takes images");
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  open_transformed(&dataset, context, "bearing:train=1,test=1", "dtrend"));
+    assert_null(dataset);
+    for (size_t k = 0;; k++) {
+        kd2m_context *failing = testing_failing_context(k);
+        kd2m_status status = open_transformed(&dataset, failing, "bearing:train=2,test=1,length=64",
+                                              "resample:to=32+log-spectrum");
+        kd2m_dataset_free(dataset);
+        assert_int_equal(0, testing_live());
+        assert_int_equal(status == KD2M_OK ? KD2M_OK : KD2M_ERROR_MEMORY, status);
+        kd2m_context_free(failing);
+        if (status == KD2M_OK)
+            break;
+        assert_true(k < 1000);
+    }
+}
+
 static void idx_images_become_shares_of_one(void **state) {
     char spec[600];
     kd2m_dataset *dataset = NULL;
@@ -449,6 +533,9 @@ int main(void) {
         cmocka_unit_test(reads_past_the_end_are_refused),
         cmocka_unit_test(normalisation_is_measured_per_channel),
         cmocka_unit_test(the_table_lists_readers_and_keys),
+        cmocka_unit_test(transforms_are_applied_on_opening),
+        cmocka_unit_test(transforms_see_bytes_as_shares_of_one),
+        cmocka_unit_test(refuses_transforms_that_do_not_fit),
         cmocka_unit_test(idx_images_become_shares_of_one),
         cmocka_unit_test(every_failing_allocation_is_survived),
     };

@@ -94,6 +94,9 @@ static void refuses_what_does_not_fit(void **state) {
                                         "resize:to=4y", "resize:to=4x4x4", "resize:to=9999999999"};
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
         refuse(sides[i], 3, KD2M_ERROR_USAGE, "sides of 1..16384 pixels");
+    refuse("resize:to=8192", 3, KD2M_ERROR_INPUT, "resize: more than 67108864 values of a sample");
+    refuse("resample:to=1000+resample:from=1,to=250+resample:from=1,to=250", 2, KD2M_ERROR_INPUT,
+           "resample: more than 67108864 values of a sample");
     refuse("detrend", 0, KD2M_ERROR_USAGE, "1 to 3 dimensions, not 0");
     refuse("detrend", 4, KD2M_ERROR_USAGE, "1 to 3 dimensions, not 4");
 }

@@ -21,6 +21,7 @@ static kd2m_train_settings small_settings(void) {
     settings.sampler = "balanced";
     settings.lr = 0.01;
     settings.clip = 1;
+    settings.augment = "shift+gain+noise";
     return settings;
 }
 

@@ -67,6 +67,28 @@ static void expect_model(kd2m_context *context, const char *path) {
     kd2m_model_file_free(file);
 }
 
+static void keeps_the_transform(void **state) {
+    static const char *const chains[] = {NULL, "", "detrend:order=0+envelope-spectrum"};
+    kd2m_context *context = testing_context(1);
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/x.safetensors", testing_folder());
+    for (size_t i = 0; i < 3; i++) {
+        kd2m_model_file *file = NULL;
+        EXPECT_OK(context, write_model(context, path));
+        EXPECT_OK(context, kd2m_model_file_read(&file, context, path));
+        assert_string_equal("", file->transform);
+        EXPECT_OK(context, kd2m_model_file_set_transform(file->tensors, chains[i]));
+        EXPECT_OK(context,
+                  kd2m_model_file_write(path, file->graph, file->tensors, &file->normalisation));
+        kd2m_model_file_free(file);
+        EXPECT_OK(context, kd2m_model_file_read(&file, context, path));
+        assert_string_equal(chains[i] ? chains[i] : "", file->transform);
+        kd2m_model_file_free(file);
+    }
+    kd2m_context_free(context);
+}
+
 static void comes_back_from_file_and_folder(void **state) {
     (void)state;
     kd2m_context *context = testing_context(1);
@@ -148,6 +170,7 @@ static void survives_failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_the_transform),
         cmocka_unit_test(comes_back_from_file_and_folder),
         cmocka_unit_test(tells_what_is_no_model),
         cmocka_unit_test(survives_failing_memory),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,16 +71,19 @@ static kd2m_status remove_run(kd2m_run_folder *folder) {
     return KD2M_OK;
 }
 
-/* An advisory lock on the folder itself: it vanishes with the process, however that ends. */
+/* An advisory lock on the folder itself: it vanishes with the process, however that ends. It
+ * belongs to the opened file, not to the process: two threads exclude each other, too. */
 static kd2m_status lock_folder(kd2m_run_folder *folder) {
     folder->lock = open(folder->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (folder->lock < 0)
         return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be written: %s",
                          folder->lock_file, strerror(errno));
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(folder->lock, F_SETLK, &whole) != 0)
+    if (flock(folder->lock, LOCK_EX | LOCK_NB) != 0) {
+        close(folder->lock);
+        folder->lock = -1; /* nothing in the folder is this run's to clear away */
         return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
-                         "%s: another process is working in this run", folder->path);
+                         "%s: another process or thread is working in this run", folder->path);
+    }
     return KD2M_OK;
 }
 

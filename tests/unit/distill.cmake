@@ -2,5 +2,6 @@
 kd2m_test(distill_loss unit/distill/test_loss.c)
 kd2m_test(distill_objective unit/distill/test_objective.c unit/distill/fixture.c)
 kd2m_test(distill_run unit/distill/test_run.c unit/distill/fixture.c)
+kd2m_test(distill_threads unit/distill/test_threads.c unit/distill/fixture.c)
 kd2m_test(distill_training unit/distill/test_training.c)
 kd2m_test(distill_transformed_run unit/distill/test_transformed_run.c)

@@ -1,6 +1,7 @@
 #include "fixture.h"
 #include "opening.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "memory.h"
@@ -74,4 +75,26 @@ kd2m_objective *fixture_objective(fixture *opened, const char *loss_text, bool s
                                                      opened->graph, opened->teacher, 3));
     EXPECT_OK(opened->context, kd2m_objective_measure(objective, scale));
     return objective;
+}
+
+char *fixture_read(const char *folder, const char *name, size_t *size) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *bytes = calloc(1, 1 << 20);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, (1 << 20) - 1, file);
+    fclose(file);
+    return bytes;
+}
+
+void fixture_expect_same_model(const char *a, const char *b) {
+    size_t size_a, size_b;
+    char *first = fixture_read(a, "model.safetensors", &size_a);
+    char *second = fixture_read(b, "model.safetensors", &size_b);
+    assert_int_equal(size_a, size_b);
+    assert_memory_equal(first, second, size_a);
+    free(first);
+    free(second);
 }

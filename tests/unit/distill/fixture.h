@@ -31,4 +31,10 @@ void fixture_close(fixture *opened);
 /* The objective of a loss expression. */
 kd2m_objective *fixture_objective(fixture *opened, const char *loss, bool scale);
 
+/* The bytes of FOLDER/NAME; to be freed. */
+char *fixture_read(const char *folder, const char *name, size_t *size);
+
+/* Fails the test unless both run folders hold the same model.safetensors. */
+void fixture_expect_same_model(const char *a, const char *b);
+
 #endif

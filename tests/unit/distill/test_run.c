@@ -25,29 +25,6 @@ static kd2m_train_settings small_settings(void) {
     return settings;
 }
 
-/* The file's bytes; to be freed. */
-static char *read_file(const char *folder, const char *name, size_t *size) {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char *bytes = calloc(1, 1 << 20);
-    assert_non_null(bytes);
-    *size = fread(bytes, 1, (1 << 20) - 1, file);
-    fclose(file);
-    return bytes;
-}
-
-static void expect_same_model(const char *a, const char *b) {
-    size_t size_a, size_b;
-    char *first = read_file(a, "model.safetensors", &size_a);
-    char *second = read_file(b, "model.safetensors", &size_b);
-    assert_int_equal(size_a, size_b);
-    assert_memory_equal(first, second, size_a);
-    free(first);
-    free(second);
-}
-
 static kd2m_run_result run(kd2m_context *context, const char *folder,
                            const kd2m_train_settings *settings, kd2m_run_mode mode) {
     kd2m_run_result result;
@@ -69,12 +46,12 @@ static void test_repeats_to_the_bit(void **state) {
     assert_true(result.test_accuracy >= 0 && result.test_accuracy <= 1);
     assert_true(isfinite(result.teacher_accuracy));
     run(context, b, &settings, KD2M_RUN_NEW);
-    expect_same_model(a, b);
+    fixture_expect_same_model(a, b);
     settings.seed = 1;
     run(context, b, &settings, KD2M_RUN_FORCE);
     size_t size;
-    char *first = read_file(a, "model.safetensors", &size);
-    char *second = read_file(b, "model.safetensors", &size);
+    char *first = fixture_read(a, "model.safetensors", &size);
+    char *second = fixture_read(b, "model.safetensors", &size);
     assert_true(memcmp(first, second, size) != 0);
     free(first);
     free(second);
@@ -118,7 +95,7 @@ static void test_interrupts(void **state) {
             run(context, torn, &settings, KD2M_RUN_RESUME);
         else
             EXPECT_OK(interrupted, status);
-        expect_same_model(whole, torn);
+        fixture_expect_same_model(whole, torn);
         if (polls > 45)
             break;
     }

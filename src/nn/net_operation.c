@@ -28,6 +28,18 @@ kd2m_status kd2m_operation_attribute(kd2m_operation *operation, const char *key,
     return KD2M_OK;
 }
 
+void kd2m_operation_shape_as(kd2m_operation *operation, const kd2m_operation *like) {
+    operation->dims = like->dims;
+    memcpy(operation->shape, like->shape, like->dims * sizeof *like->shape);
+}
+
+bool kd2m_operation_agrees(const kd2m_operation *a, const kd2m_operation *b, size_t axis) {
+    bool same = a->dims == b->dims;
+    for (size_t i = axis; same && i < a->dims; i++)
+        same = a->shape[i] == b->shape[i];
+    return same;
+}
+
 void kd2m_operation_declare(kd2m_operation *operation, const char *suffix, kd2m_parameter_role role,
                             size_t dims, const size_t *shape) {
     kd2m_weights *weights = &operation->weights[operation->weight_count++];

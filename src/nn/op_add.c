@@ -24,15 +24,10 @@ static kd2m_status infer(kd2m_operation *operation) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_operation_attribute(operation, "relu", 0, 0, &relu));
     state->relu = relu != 0;
-    operation->dims = first->dims;
-    for (size_t i = 0; i < first->dims; i++)
-        operation->shape[i] = first->shape[i];
+    kd2m_operation_shape_as(operation, first);
     for (size_t k = 1; k < operation->node->input_count; k++) {
         const kd2m_operation *other = operation->inputs[k];
-        bool same = other->dims == first->dims;
-        for (size_t i = 0; same && i < first->dims; i++)
-            same = other->shape[i] == first->shape[i];
-        if (!same)
+        if (!kd2m_operation_agrees(first, other, 0))
             return kd2m_fail(operation->context, KD2M_ERROR_INPUT,
                              "adds inputs of one shape, but those of '%s' and '%s' differ",
                              first->node->name, other->node->name);

@@ -35,9 +35,7 @@ static kd2m_status infer(kd2m_operation *operation) {
     if (status != KD2M_OK)
         return status;
     state->relu = relu != 0;
-    operation->dims = input->dims;
-    for (size_t i = 0; i < input->dims; i++)
-        operation->shape[i] = input->shape[i];
+    kd2m_operation_shape_as(operation, input);
     if (operation->kind == KD2M_NET_TRAINING && sample(operation) < 2)
         return kd2m_fail(operation->context, KD2M_ERROR_INPUT,
                          "training needs more than one value per channel; take larger batches");

@@ -111,6 +111,12 @@ struct kd2m_operator {
 kd2m_status kd2m_operation_attribute(kd2m_operation *operation, const char *key, size_t fallback,
                                      size_t least, size_t *out);
 
+/* For infer: the output gets the shape of `like`. */
+void kd2m_operation_shape_as(kd2m_operation *operation, const kd2m_operation *like);
+
+/* Whether two outputs have as many dimensions, and the same sizes from `axis` on (0: channels). */
+bool kd2m_operation_agrees(const kd2m_operation *a, const kd2m_operation *b, size_t axis);
+
 /* For infer: the next parameter, NODE.suffix. */
 void kd2m_operation_declare(kd2m_operation *operation, const char *suffix, kd2m_parameter_role role,
                             size_t dims, const size_t *shape);

@@ -25,6 +25,10 @@ static bool is(const kd2m_node *node, const char *op) {
     return strcmp(node->op, op) == 0;
 }
 
+static bool pools(const kd2m_node *node) {
+    return is(node, "max_pool") || is(node, "avg_pool");
+}
+
 static void declare(reference_net *net, const kd2m_node *node, const char *suffix, size_t count) {
     reference_parameter *p = &net->parameters[net->parameter_count++];
     snprintf(p->name, sizeof p->name, "%s.%s", node->name, suffix);
@@ -65,7 +69,7 @@ static window window_of(const reference_net *net, const kd2m_node *node, size_t 
 }
 
 static window window_at(const reference_net *net, const kd2m_node *node) {
-    return window_of(net, node, is(node, "max_pool") ? attribute(node, "kernel", 1) : 1);
+    return window_of(net, node, pools(node) ? attribute(node, "kernel", 1) : 1);
 }
 
 static void shape_node(reference_net *net, size_t index) {
@@ -74,7 +78,7 @@ static void shape_node(reference_net *net, size_t index) {
     reference_value *y = &net->nodes[index];
     window slide = window_at(net, node);
     *y = *x;
-    if (is(node, "conv") || is(node, "max_pool")) {
+    if (is(node, "conv") || pools(node)) {
         y->h = (x->h + 2 * slide.pad_h - slide.kernel_h) / slide.stride_h + 1;
         y->w = (x->w + 2 * slide.pad_w - slide.kernel_w) / slide.stride_w + 1;
     }
@@ -93,6 +97,9 @@ static void shape_node(reference_net *net, size_t index) {
         declare(net, node, "bias", x->c);
         declare(net, node, "running_mean", x->c);
         declare(net, node, "running_var", x->c);
+    } else if (is(node, "concat")) {
+        for (size_t k = 1; k < node->input_count; k++)
+            y->c += net->nodes[node->inputs[k]].c;
     } else if (is(node, "flatten")) {
         y->c = x->c * x->h * x->w;
         y->h = y->w = 1;
@@ -217,6 +224,31 @@ static void max_pool(reference_net *net, size_t index, bool backward) {
                 }
 }
 
+/* Mean over the window, positions outside counting as zeros. */
+static void avg_pool(reference_net *net, size_t index, bool backward) {
+    const kd2m_node *node = &net->graph->nodes[index];
+    reference_value *x = &net->nodes[node->inputs[0]], *y = &net->nodes[index];
+    window s = window_at(net, node);
+    double share = 1 / (double)(s.kernel_h * s.kernel_w);
+    if (!backward)
+        memset(y->values, 0, y->count * sizeof *y->values);
+    for (size_t n = 0; n < net->batch; n++)
+        for (size_t c = 0; c < y->c; c++)
+            for (size_t h = 0; h < y->h; h++)
+                for (size_t w = 0; w < y->w; w++)
+                    for (size_t p = 0; p < s.kernel_h; p++)
+                        for (size_t q = 0; q < s.kernel_w; q++) {
+                            size_t i, j, to = at(y, n, c, h, w);
+                            if (!inside(h, p, s.stride_h, s.pad_h, x->h, &i) ||
+                                !inside(w, q, s.stride_w, s.pad_w, x->w, &j))
+                                continue;
+                            if (backward)
+                                x->gradient[at(x, n, c, i, j)] += share * y->gradient[to];
+                            else
+                                y->values[to] += share * x->values[at(x, n, c, i, j)];
+                        }
+}
+
 static void batch_norm(reference_net *net, size_t index, bool backward) {
     const kd2m_node *node = &net->graph->nodes[index];
     reference_value *x = &net->nodes[node->inputs[0]], *y = &net->nodes[index];
@@ -282,6 +314,24 @@ static void add(reference_net *net, size_t index, bool backward) {
     }
 }
 
+static void concat(reference_net *net, size_t index, bool backward) {
+    const kd2m_node *node = &net->graph->nodes[index];
+    reference_value *y = &net->nodes[index];
+    size_t first = 0;
+    for (size_t k = 0; k < node->input_count; k++) {
+        reference_value *x = &net->nodes[node->inputs[k]];
+        size_t row = x->c * x->h * x->w;
+        for (size_t i = 0; i < x->count; i++) {
+            size_t j = at(y, i / row, first, 0, 0) + i % row;
+            if (backward)
+                x->gradient[i] += y->gradient[j];
+            else
+                y->values[j] = x->values[i];
+        }
+        first += x->c;
+    }
+}
+
 static void linear(reference_net *net, size_t index, bool backward) {
     reference_value *x = &net->nodes[net->graph->nodes[index].inputs[0]], *y = &net->nodes[index];
     reference_parameter *weight = reference_find(net, index, "weight");
@@ -303,20 +353,36 @@ static void linear(reference_net *net, size_t index, bool backward) {
         }
 }
 
-/* ReLU, flatten and the mean over positions: element by element. */
-static void pass(reference_net *net, size_t index, bool backward) {
+/* The ReLU family: f(0) = 0 and straight pieces; the slope at x. */
+static double slope_at(const kd2m_node *node, double x) {
+    if (is(node, "relu6"))
+        return x > 0 && x < 6;
+    return x > 0 ? 1 : kd2m_node_get(node, "slope", is(node, "leaky_relu") ? 0.01 : 0);
+}
+
+static void activate(reference_net *net, size_t index, bool backward) {
     const kd2m_node *node = &net->graph->nodes[index];
     reference_value *x = &net->nodes[node->inputs[0]], *y = &net->nodes[index];
+    for (size_t i = 0; i < x->count; i++) {
+        double slope = slope_at(node, x->values[i]);
+        if (backward)
+            x->gradient[i] += slope * y->gradient[i];
+        else
+            y->values[i] = is(node, "relu6") && x->values[i] > 6 ? 6 : slope * x->values[i];
+    }
+}
+
+/* Flatten and the mean over positions. */
+static void pass(reference_net *net, size_t index, bool backward) {
+    reference_value *x = &net->nodes[net->graph->nodes[index].inputs[0]], *y = &net->nodes[index];
     size_t share = x->count / y->count;
-    bool relu = is(node, "relu");
     if (!backward)
         memset(y->values, 0, y->count * sizeof *y->values);
     for (size_t i = 0; i < x->count; i++) {
-        double slope = (relu && x->values[i] <= 0 ? 0.0 : 1.0) / (double)share;
         if (backward)
-            x->gradient[i] += slope * y->gradient[i / share];
+            x->gradient[i] += y->gradient[i / share] / (double)share;
         else
-            y->values[i / share] += slope * x->values[i];
+            y->values[i / share] += x->values[i] / (double)share;
     }
 }
 
@@ -342,9 +408,15 @@ static void run_plain(reference_net *net, size_t index, bool backward) {
         batch_norm(net, index, backward);
     else if (is(node, "max_pool"))
         max_pool(net, index, backward);
+    else if (is(node, "avg_pool"))
+        avg_pool(net, index, backward);
     else if (is(node, "add"))
         add(net, index, backward);
-    else if (is(node, "relu") || is(node, "flatten") || is(node, "global_pool"))
+    else if (is(node, "concat"))
+        concat(net, index, backward);
+    else if (is(node, "relu") || is(node, "leaky_relu") || is(node, "relu6"))
+        activate(net, index, backward);
+    else if (is(node, "flatten") || is(node, "global_pool"))
         pass(net, index, backward);
     else
         fail_msg("the reference knows no '%s'", node->op);

@@ -23,11 +23,32 @@ static kd2m_graph *build_linear(kd2m_context *context, size_t variant) {
     return graph;
 }
 
-static kd2m_graph *build_relu(kd2m_context *context, size_t variant) {
+/* Eight times the input: beyond 6 now and then. */
+static size_t magnified(kd2m_graph *graph) {
+    size_t node = pair_node(graph, "add", 0, NULL);
+    for (size_t k = 1; k < 8; k++)
+        EXPECT_OK(graph->context, kd2m_graph_connect(graph, node, 0));
+    return node;
+}
+
+/* ReLU, leaky by default and by more, ReLU6; each on four shapes. */
+static kd2m_graph *build_relus(kd2m_context *context, size_t variant) {
     static const size_t shapes[][3] = {{1}, {19}, {3, 7}, {17, 5, 3}};
-    const size_t *shape = shapes[variant];
+    const size_t *shape = shapes[variant % 4];
     kd2m_graph *graph = pair_graph(context, shape[0], shape[1], shape[2]);
-    pair_node(graph, "relu", 0, NULL);
+    switch (variant / 4) {
+    case 0:
+        pair_node(graph, "relu", 0, NULL);
+        break;
+    case 1:
+        pair_node(graph, "leaky_relu", 0, NULL);
+        break;
+    case 2:
+        pair_node(graph, "leaky_relu", 0, "slope", 0.3, NULL);
+        break;
+    default:
+        pair_node(graph, "relu6", magnified(graph), NULL);
+    }
     return graph;
 }
 
@@ -109,7 +130,7 @@ static size_t widened(kd2m_graph *graph, bool conv, double channels) {
                 : 0;
 }
 
-static kd2m_graph *build_max_pool(kd2m_context *context, size_t variant) {
+static kd2m_graph *build_pool(kd2m_context *context, const char *op, size_t variant) {
     static const slide_case pools[] = {
         {3, 0, 17, 0, 0, 2, 2, 0, 0}, {16, 0, 21, 0, 0, 3, 2, 1, 0}, {5, 0, 8, 0, 0, 4, 1, 2, 0},
         {3, 8, 7, 0, 2, 2, 2, 0, 0},  {16, 9, 9, 0, 3, 3, 2, 1, 0},  {5, 6, 4, 0, 2, 2, 1, 1, 0},
@@ -118,15 +139,26 @@ static kd2m_graph *build_max_pool(kd2m_context *context, size_t variant) {
     const slide_case *of = &pools[variant % count];
     kd2m_graph *graph = slide_graph(context, of);
     size_t from = widened(graph, variant >= count, 17);
-    pair_node(graph, "max_pool", from, "kernel", of->kernel_w, "stride", of->stride, "pad", of->pad,
-              NULL);
+    pair_node(graph, op, from, "kernel", of->kernel_w, "stride", of->stride, "pad", of->pad, NULL);
     return graph;
 }
 
-/* Without `stride`, windows stand side by side. */
-static kd2m_graph *build_max_pool_apart(kd2m_context *context, size_t variant) {
-    kd2m_graph *graph = pair_graph(context, 3, 13, variant ? 10 : 0);
-    pair_node(graph, "max_pool", 0, "kernel", 3.0, NULL);
+static kd2m_graph *build_max_pool(kd2m_context *context, size_t variant) {
+    return build_pool(context, "max_pool", variant);
+}
+
+static kd2m_graph *build_avg_pool(kd2m_context *context, size_t variant) {
+    return build_pool(context, "avg_pool", variant);
+}
+
+/* Without `stride`, windows stand side by side; of images, kernels of two sizes. */
+static kd2m_graph *build_pool_apart(kd2m_context *context, size_t variant) {
+    const char *op = variant / 2 ? "avg_pool" : "max_pool";
+    kd2m_graph *graph = pair_graph(context, 3, 13, variant % 2 ? 10 : 0);
+    if (variant % 2)
+        pair_node(graph, op, 0, "kernel", 3.0, "kernel_h", 4.0, "stride", 3.0, NULL);
+    else
+        pair_node(graph, op, 0, "kernel", 3.0, NULL);
     return graph;
 }
 
@@ -150,6 +182,24 @@ static kd2m_graph *build_add(kd2m_context *context, size_t variant) {
     assert_int_equal(kd2m_graph_connect(graph, node, other), KD2M_OK);
     if (variant >= 4)
         assert_int_equal(kd2m_graph_connect(graph, node, 0), KD2M_OK);
+    return graph;
+}
+
+/* Of vectors, signals and images: one input twice, channels that fill blocks and such that don't,
+ * two inputs in other layouts, three. */
+static kd2m_graph *build_concat(kd2m_context *context, size_t variant) {
+    static const size_t shapes[][3] = {{7}, {3, 5}, {16, 4, 3}, {5, 4, 3}};
+    static const double widths[] = {0, 18, 32, 16};
+    const size_t *shape = shapes[variant % 4];
+    kd2m_graph *graph = pair_graph(context, shape[0], shape[1], shape[2]);
+    size_t first = widened(graph, widths[variant % 4] > 0, widths[variant % 4]);
+    size_t second = variant < 8 ? 0 : widened(graph, widths[variant % 4] > 0, 21);
+    size_t node = pair_node(graph, "concat", variant / 4 % 2 ? second : first, NULL);
+    EXPECT_OK(context, kd2m_graph_connect(graph, node, variant / 4 % 2 ? first : second));
+    if (variant >= 4)
+        EXPECT_OK(context, kd2m_graph_connect(graph, node, first));
+    if (shape[1])
+        pair_node(graph, "conv", node, "out", 5.0, "kernel", 1.0, NULL);
     return graph;
 }
 
@@ -177,9 +227,10 @@ static kd2m_graph *build_global_pool(kd2m_context *context, size_t variant) {
     return graph;
 }
 
-static kd2m_graph *build_relu_behind_conv(kd2m_context *context, size_t variant) {
-    kd2m_graph *graph = pair_graph(context, 2, 9, variant ? 3 : 0);
-    pair_node(graph, "relu", widened(graph, true, 21), NULL);
+static kd2m_graph *build_relus_behind_conv(kd2m_context *context, size_t variant) {
+    static const char *const ops[] = {"relu", "leaky_relu", "relu6"};
+    kd2m_graph *graph = pair_graph(context, 2, 9, variant % 2 ? 3 : 0);
+    pair_node(graph, ops[variant / 2], widened(graph, true, 21), NULL);
     return graph;
 }
 
@@ -209,16 +260,18 @@ static kd2m_graph *build_cnn(kd2m_context *context, size_t variant) {
 
 static const operator_case cases[] = {
     {"linear", build_linear, 4},
-    {"relu", build_relu, 4},
-    {"relu behind conv", build_relu_behind_conv, 2},
+    {"relu family", build_relus, 16},
+    {"relu family behind conv", build_relus_behind_conv, 6},
     {"flatten", build_flatten, 3},
     {"flatten behind conv", build_flatten_behind_conv, 2},
     {"conv", build_conv, 13},
     {"random conv", build_random_conv, 20},
     {"max_pool", build_max_pool, 12},
-    {"max_pool side by side", build_max_pool_apart, 2},
+    {"avg_pool", build_avg_pool, 12},
+    {"pools side by side", build_pool_apart, 4},
     {"batch_norm", build_batch_norm, 24},
     {"add", build_add, 8},
+    {"concat", build_concat, 12},
     {"residual", build_residual, 2},
     {"global_pool", build_global_pool, 12},
     {"mlp", build_mlp, 2},

@@ -38,6 +38,13 @@ static void bad_graphs_are_refused(void **state) {
         {{4, 7, 5}, "max_pool", "kernel_h", 3, "needs the attribute 'kernel'"},
         {{4, 5}, "max_pool", "kernel", -1, "attribute 'kernel' is -1"},
         {{4}, "global_pool", NULL, 0, "pools over positions, but 'input' gives vectors"},
+        {{4}, "leaky_relu", "slope", -0.1, "attribute 'slope' is -0.1, must lie between 0 and 1"},
+        {{4}, "leaky_relu", "slope", 1.5, "attribute 'slope' is 1.5"},
+        {{4}, "leaky_relu", "alpha", 0.5, "unknown attribute 'alpha'"},
+        {{4}, "relu6", "slope", 0.5, "unknown attribute 'slope'"},
+        {{4}, "avg_pool", "kernel", 1, "slides over C x L or C x H x W, but 'input' gives vectors"},
+        {{4, 5}, "avg_pool", "kernel", 6, "a kernel of 6 does not fit 5 positions padded by 0"},
+        {{4}, "concat", NULL, 0, "node 'concat1' (concat): has 1 inputs, takes 2 to 8"},
         {{4, 5}, "batchnorm", NULL, 0, "did you mean 'batch_norm'?"},
     };
     kd2m_context *context = testing_context(1);
@@ -65,10 +72,13 @@ static void bad_windows_are_refused(void **state) {
     pair_node(graph, "conv", 0, "out", 16e6, "kernel", 16e6, "pad", 8e6, NULL);
     expect_refused(context, graph, "node 'conv1' (conv): conv1.weight is too large");
     kd2m_graph_free(graph);
-    graph = pair_graph(context, 4, 5, 0);
-    pair_node(graph, "max_pool", 0, "kernel", 3.0, "pad", 2.0, NULL);
-    expect_refused(context, graph, "pad is 2, must be at most half the kernel's 3");
-    kd2m_graph_free(graph);
+    static const char *const pools[] = {"max_pool", "avg_pool"};
+    for (size_t i = 0; i < 2; i++) {
+        graph = pair_graph(context, 4, 5, 0);
+        pair_node(graph, pools[i], 0, "kernel", 3.0, "pad", 2.0, NULL);
+        expect_refused(context, graph, "pad is 2, must be at most half the kernel's 3");
+        kd2m_graph_free(graph);
+    }
     kd2m_context_free(context);
 }
 
@@ -87,6 +97,28 @@ static void wrong_inputs_are_refused(void **state) {
     graph->nodes[node].inputs[0] = 1;
     graph->logits = 9;
     expect_refused(context, graph, "features or logits are no node");
+    kd2m_graph_free(graph);
+    kd2m_context_free(context);
+}
+
+static void inputs_that_do_not_join_are_refused(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_graph *graph = pair_graph(context, 4, 6, 6);
+    size_t half =
+        pair_node(graph, "max_pool", 0, "kernel_h", 1.0, "kernel_w", 2.0, "stride", 1.0, NULL);
+    size_t mean = pair_node(graph, "global_pool", 0, NULL);
+    size_t node = pair_node(graph, "concat", 0, NULL);
+    EXPECT_OK(context, kd2m_graph_connect(graph, node, half));
+    expect_refused(context, graph, "the positions of 'input' and 'max_pool1' differ");
+    graph->nodes[node].inputs[1] = mean;
+    expect_refused(context, graph, "the positions of 'input' and 'global_pool2' differ");
+    kd2m_graph_free(graph);
+    graph = pair_graph(context, 4, 6, 6);
+    size_t wide = pair_node(graph, "conv", 0, "out", 5.0, "kernel", 1.0, NULL);
+    node = pair_node(graph, "add", wide, NULL);
+    EXPECT_OK(context, kd2m_graph_connect(graph, node, 0));
+    expect_refused(context, graph, "adds inputs of one shape, but those of 'conv1' and 'input'");
     kd2m_graph_free(graph);
     kd2m_context_free(context);
 }
@@ -125,6 +157,7 @@ int main(void) {
         cmocka_unit_test(bad_graphs_are_refused),
         cmocka_unit_test(bad_windows_are_refused),
         cmocka_unit_test(wrong_inputs_are_refused),
+        cmocka_unit_test(inputs_that_do_not_join_are_refused),
         cmocka_unit_test(batch_norm_of_single_values_is_refused_in_training),
         cmocka_unit_test(an_empty_batch_is_refused),
     };

@@ -1,0 +1,22 @@
+/*
+ * Mean over a sliding window of each channel, attributes as in pool.h. As PyTorch has it
+ * (count_include_pad), the padding counts as zeros: the sum is divided by the kernel's size
+ * everywhere. Backward spreads evenly.
+ */
+#include "pool.h"
+
+static kd2m_status infer(kd2m_operation *operation) {
+    return kd2m_pool_infer(operation, dnnl_pooling_avg_include_padding);
+}
+
+const kd2m_operator kd2m_operator_avg_pool = {
+    .name = "avg_pool",
+    .inputs_least = 1,
+    .inputs_most = 1,
+    .attributes = kd2m_pool_attributes,
+    .state_size = sizeof(kd2m_pool),
+    .infer = infer,
+    .create = kd2m_pool_create,
+    .forward = kd2m_pool_forward,
+    .backward = kd2m_pool_backward,
+};

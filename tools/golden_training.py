@@ -13,6 +13,8 @@ import ot
 import torch
 import torch.nn.functional as F
 
+from golden_hash import hashed
+
 STEPS, BATCH, MOMENTUM, DECAY = 50, 128, 0.9, 1e-4
 MEAN, SCALE = np.float32(0.1307), np.float32(1 / 0.3081)
 TEACHER = [784, 512, 256, 128, 128, 128, 10]
@@ -22,16 +24,6 @@ STUDENT = [784, 64, 10]
 def read(folder, name, header):
     with gzip.open(f"{folder}/{name}") as file:
         return np.frombuffer(file.read(), np.uint8, offset=header)
-
-
-def hashed(count, stream):
-    """Uniform in [-1, 1) in steps of 2^-23, from a 32-bit mix of (stream, index)."""
-    x = (np.arange(count, dtype=np.uint64) + np.uint64(stream * 1000003)) & 0xFFFFFFFF
-    for factor in (0x7FEB352D, 0x846CA68B):
-        x ^= x >> 16
-        x = (x * factor) & 0xFFFFFFFF
-    x ^= x >> 16
-    return ((x >> 8).astype(np.float32) / np.float32(2 ** 23)) - np.float32(1)
 
 
 def weight(rows, columns, stream):

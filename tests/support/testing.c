@@ -88,6 +88,25 @@ void testing_expect_close(double expected, double value, double absolute, double
     _fail(file, line);
 }
 
+float testing_hashed(size_t index, uint32_t stream) {
+    uint32_t x = (uint32_t)index + stream * 1000003U;
+    const uint32_t factors[] = {0x7FEB352D, 0x846CA68B};
+    for (int i = 0; i < 2; i++) {
+        x ^= x >> 16;
+        x *= factors[i];
+    }
+    x ^= x >> 16;
+    return (float)(x >> 8) / 8388608.0F - 1.0F;
+}
+
+/* FNV-1a */
+uint32_t testing_stream(const char *name) {
+    uint32_t stream = 0x811C9DC5;
+    for (; *name; name++)
+        stream = (stream ^ (unsigned char)*name) * 0x01000193U;
+    return stream;
+}
+
 const char *testing_data(const char *name) {
     static char path[4096];
     struct stat found;

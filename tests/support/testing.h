@@ -42,6 +42,11 @@ void testing_expect_close(double expected, double value, double absolute, double
 #define EXPECT_CLOSE(expected, value, absolute, relative)                                          \
     testing_expect_close(expected, value, absolute, relative, __FILE__, __LINE__)
 
+/* Uniform in [-1, 1) in steps of 2^-23, from a 32-bit mix of (stream, index), and a stream for a
+ * name; tools/golden_hash.py makes the same numbers. */
+float testing_hashed(size_t index, uint32_t stream);
+uint32_t testing_stream(const char *name);
+
 /* 'KD2M_TEST_DATA/name', or NULL with a message on stdout where it is not there. Static buffer. */
 const char *testing_data(const char *name);
 

@@ -25,18 +25,6 @@ static kd2m_dataset *dataset;
 static kd2m_normalisation normalisation;
 static char teacher_path[256];
 
-/* Uniform in [-1, 1) in steps of 2^-23, from a 32-bit mix of (stream, index). */
-static float hashed(size_t index, unsigned stream) {
-    uint32_t x = (uint32_t)(index + stream * 1000003U);
-    const uint32_t factors[] = {0x7FEB352D, 0x846CA68B};
-    for (int i = 0; i < 2; i++) {
-        x ^= x >> 16;
-        x *= factors[i];
-    }
-    x ^= x >> 16;
-    return (float)(x >> 8) / 8388608.0F - 1.0F;
-}
-
 /* Weight matrices by formula, one stream each; biases 0. */
 static void fill(kd2m_net *net, unsigned stream) {
     size_t count;
@@ -49,7 +37,7 @@ static void fill(kd2m_net *net, unsigned stream) {
         if (parameters[i].dims > 1) {
             float bound = (float)sqrt(6.0 / (double)parameters[i].shape[1]);
             for (size_t k = 0; k < size; k++)
-                plain[k] = hashed(k, stream) * bound;
+                plain[k] = testing_hashed(k, stream) * bound;
             stream++;
         }
         EXPECT_OK(context, kd2m_net_from_plain(net, i, plain, parameters[i].values));

@@ -1,11 +1,9 @@
 /* Small nets against PyTorch: training step, evaluation. The files come from tools/golden_nn.py. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "golden.h"
 #include "pair.h"
-#include "tensors.h"
 
 #define TOLERANCE 1e-5
 
@@ -38,57 +36,29 @@ static kd2m_graph *build_image_net(kd2m_context *context) {
     return graph;
 }
 
-static const kd2m_tensor *find(const kd2m_tensors *golden, const char *prefix, const char *name) {
-    char full[128];
-    snprintf(full, sizeof full, "%s%s", prefix, name);
-    const kd2m_tensor *tensor = kd2m_tensors_find(golden, full);
-    if (!tensor)
-        fail_msg("the golden file has no %s", full);
-    return tensor;
-}
-
-static void expect_near(const kd2m_tensor *expected, const float *values) {
-    const double *wanted = expected->values;
-    double largest = 0;
-    for (size_t i = 0; i < expected->count; i++)
-        largest = fmax(largest, fabs(wanted[i]));
-    for (size_t i = 0; i < expected->count; i++)
-        EXPECT_CLOSE(wanted[i], (double)values[i], TOLERANCE * largest, 0);
-}
-
-static void expect_logits(kd2m_net *net, const kd2m_graph *graph, const kd2m_tensor *expected) {
-    float *logits = calloc(expected->count, sizeof *logits);
-    assert_non_null(logits);
-    size_t width = kd2m_net_width(net, graph->logits);
-    assert_int_equal(kd2m_net_batch(net) * width, expected->count);
-    assert_int_equal(kd2m_net_read(net, graph->logits, logits, width), KD2M_OK);
-    expect_near(expected, logits);
-    free(logits);
-}
-
 /* Gradients of what is trained, new values of what isn't. */
 static void expect_step(kd2m_context *context, kd2m_net *net, const kd2m_tensors *golden) {
     size_t count;
     const kd2m_parameter *parameters = kd2m_net_parameters(net, &count);
     for (size_t i = 0; i < count; i++) {
         const kd2m_parameter *p = &parameters[i];
-        const kd2m_tensor *expected = find(golden, p->trained ? "gradient." : "after.", p->name);
+        const kd2m_tensor *expected =
+            golden_find(golden, p->trained ? "gradient." : "after.", p->name);
         float *plain = calloc(expected->count, sizeof *plain);
         assert_non_null(plain);
         EXPECT_OK(context, kd2m_net_to_plain(net, i, p->trained ? p->gradient : p->values, plain));
-        expect_near(expected, plain);
+        golden_expect(expected, plain, TOLERANCE);
         free(plain);
     }
-    expect_near(find(golden, "gradient.", "input"), kd2m_net_input_gradient(net));
+    golden_expect(golden_find(golden, "gradient.", "input"), kd2m_net_input_gradient(net),
+                  TOLERANCE);
 }
 
 static void check(kd2m_context *context, const kd2m_graph *graph, const char *file) {
-    char path[4096];
-    kd2m_tensors *golden;
+    kd2m_tensors *golden = golden_read(context, file);
     kd2m_net *training, *evaluation;
-    snprintf(path, sizeof path, "%s/golden/nn/%s", KD2M_TEST_SOURCE, file);
-    EXPECT_OK(context, kd2m_tensors_read(&golden, context, path));
-    const kd2m_tensor *input = find(golden, "", "input"), *labels = find(golden, "", "labels");
+    const kd2m_tensor *input = golden_find(golden, "", "input"),
+                      *labels = golden_find(golden, "", "labels");
     size_t batch = input->shape[0];
     EXPECT_OK(context, kd2m_net_create(&training, context, graph, batch, KD2M_NET_TRAINING, true));
     EXPECT_OK(context,
@@ -98,9 +68,9 @@ static void check(kd2m_context *context, const kd2m_graph *graph, const char *fi
     double loss;
     float gradient[64];
     EXPECT_OK(context, kd2m_net_forward(training, input->values));
-    expect_logits(training, graph, find(golden, "training.", "logits"));
+    golden_expect_logits(training, graph, golden_find(golden, "training.", "logits"), TOLERANCE);
     EXPECT_OK(context, kd2m_net_cross_entropy(training, labels->values, batch, &loss, gradient));
-    EXPECT_CLOSE(*(double *)find(golden, "training.", "loss")->values, loss, 0, 1e-6);
+    EXPECT_CLOSE(*(double *)golden_find(golden, "training.", "loss")->values, loss, 0, 1e-6);
     kd2m_net_gradient_clear(training);
     EXPECT_OK(context, kd2m_net_gradient_add(training, graph->logits, gradient, 1));
     EXPECT_OK(context, kd2m_net_backward(training));
@@ -108,7 +78,8 @@ static void check(kd2m_context *context, const kd2m_graph *graph, const char *fi
 
     EXPECT_OK(context, kd2m_net_copy(evaluation, training));
     EXPECT_OK(context, kd2m_net_forward(evaluation, input->values));
-    expect_logits(evaluation, graph, find(golden, "evaluation.", "logits"));
+    golden_expect_logits(evaluation, graph, golden_find(golden, "evaluation.", "logits"),
+                         TOLERANCE);
     kd2m_net_free(training);
     kd2m_net_free(evaluation);
     kd2m_tensors_free(golden);

@@ -9,9 +9,10 @@
  *   global_pool  mean over what is left: the features
  *   classifier
  *
- * Channels 32, 64, 128, 256, 256, times width=. A pool is left out where fewer than 4 points
- * remain, so that signals from 64 points on fit. For C = 1: 328,000 parameters and, at L = 1024,
- * 4.6 million products a sample; both shrink about with the square of the width.
+ * Layers: convN, bnN (with its ReLU), poolN, global_pool. Channels 32, 64, 128, 256, 256, times
+ * width=. A pool is left out where fewer than 4 points remain, so that signals from 64 points on
+ * fit. For C = 1: 328,000 parameters and, at L = 1024, 4.6 million products a sample; both shrink
+ * about with the square of the width.
  */
 #include "architecture.h"
 #include "context.h"
@@ -45,7 +46,7 @@ static kd2m_status add_block(kd2m_builder *builder, size_t block, double width) 
     KD2M_TRY(kd2m_builder_set(builder, "pad", (double)((kernel - stride + 1) / 2)));
     KD2M_TRY(kd2m_builder_set(builder, "bias", 0)); /* batch norm takes the mean away */
     KD2M_TRY(kd2m_builder_add(builder, "batch_norm", "bn%zu", number));
-    KD2M_TRY(kd2m_builder_add(builder, "relu", "relu%zu", number));
+    KD2M_TRY(kd2m_builder_set(builder, "relu", 1));
 cleanup:
     return status;
 }

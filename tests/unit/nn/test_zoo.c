@@ -100,6 +100,11 @@ static void cnn1d_student_is_ten_times_smaller(void **state) {
     assert_string_equal(teacher->nodes[teacher->features].name, "global_pool");
     assert_string_equal(student->architecture, "cnn1d:width=0.25");
     size_t large = run(context, teacher), small = run(context, student);
+    const char *const names[] = {"input", "conv1", "bn1", "pool1",       "conv2",     "bn2",
+                                 "pool2", "conv3", "bn3", "pool3",       "conv4",     "bn4",
+                                 "pool4", "conv5", "bn5", "global_pool", "classifier"};
+    expect_layers(teacher, names, sizeof names / sizeof *names);
+    assert_int_equal(kd2m_node_get(&teacher->nodes[2], "relu", 0), 1);
     /* convolutions, two numbers a channel for batch norm, the classifier */
     size_t want = 64 * 32 + 3 * (32 * 64 + 64 * 128 + 128 * 256 + 256 * 256) +
                   2 * (32 + 64 + 128 + 256 + 256) + 256 * 7 + 7;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes tests/golden/nn/*.safetensors: two small nets run by PyTorch in float64.
+"""Makes tests/golden/nn/{signal,image,grouped}.safetensors: small nets run by PyTorch in float64.
 
 Each file holds parameters before a training step, an input, labels, and what PyTorch makes of
 them: logits and loss in training, all gradients, the running statistics afterwards, and the logits
@@ -64,6 +64,19 @@ def image_net():
     }, (4, 3, 9, 8)
 
 
+def grouped_net():
+    return {
+        "conv1": nn.Conv2d(6, 12, 3, padding=1, groups=6, bias=False),
+        "batch_norm2": nn.BatchNorm2d(12),
+        "leaky_relu3": nn.LeakyReLU(0.2),
+        "avg_pool4": nn.AvgPool2d(3, stride=2, padding=1),
+        "conv5": nn.Conv2d(12, 20, 3, stride=2, groups=4),
+        "relu6_6": nn.ReLU6(),
+        "flatten7": nn.Flatten(),
+        "linear8": nn.Linear(20 * 2 * 2, 5),
+    }, (4, 6, 11, 10)
+
+
 def tensors_of(net):
     return {name: t for name, t in net.state_dict().items() if "num_batches" not in name}
 
@@ -104,3 +117,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     make("signal", *signal_net())
     make("image", *image_net())
+    make("grouped", *grouped_net())

@@ -96,9 +96,10 @@ cleanup:
     return status;
 }
 
+static const dnnl_format_tag_t row_major[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
+
 kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
                               const size_t *shape) {
-    static const dnnl_format_tag_t tags[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd};
     dnnl_dims_t sizes = {0};
     for (size_t i = 0; i < dims; i++)
         sizes[i] = (dnnl_dim_t)shape[i];
@@ -108,16 +109,23 @@ kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, si
         dims = 4;
     }
     return kd2m_engine_status(
-        context, dnnl_memory_desc_init_by_tag(out, (int)dims, sizes, dnnl_f32, tags[dims - 1]),
+        context, dnnl_memory_desc_init_by_tag(out, (int)dims, sizes, dnnl_f32, row_major[dims - 1]),
         "describing a tensor");
 }
 
-dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like) {
+/* can't fail: the shape was accepted before */
+static dnnl_memory_desc_t laid_out(const dnnl_memory_desc_t *like, dnnl_format_tag_t tag) {
     dnnl_memory_desc_t layout;
-    /* can't fail: the shape was accepted before */
-    dnnl_memory_desc_init_by_tag(&layout, like->ndims, like->dims, like->data_type,
-                                 dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&layout, like->ndims, like->dims, like->data_type, tag);
     return layout;
+}
+
+dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like) {
+    return laid_out(like, dnnl_format_tag_any);
+}
+
+dnnl_memory_desc_t kd2m_layout_dense(const dnnl_memory_desc_t *like) {
+    return laid_out(like, row_major[like->ndims - 1]);
 }
 
 kd2m_status kd2m_engine_window(kd2m_engine *engine, kd2m_buffer **out,

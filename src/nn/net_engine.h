@@ -61,12 +61,14 @@ kd2m_status kd2m_engine_seal(kd2m_engine *engine);
 /* KD2M_OK, or what oneDNN's status means here, `what` having failed. */
 kd2m_status kd2m_engine_status(kd2m_context *context, dnnl_status_t status, const char *what);
 
-/* Layouts: dense row-major, and whatever an operator likes best. Three dimensions (signals and
+/* Layouts: plain, which is dense row-major, of a shape; whatever an operator likes best, and dense
+ * row-major, of another layout's shape. Three dimensions (signals and
  * their kernels) become four, with a height of 1: oneDNN's fast batch normalisation takes only
- * images, and its convolutions and pooling are as fast that way. `dims` is 1..4. */
+ * images, and its convolutions and pooling are as fast that way. `dims` is 1..5. */
 kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
                               const size_t *shape);
 dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like);
+dnnl_memory_desc_t kd2m_layout_dense(const dnnl_memory_desc_t *like);
 
 /* A buffer with zeroed memory of its own. */
 kd2m_status kd2m_engine_buffer(kd2m_engine *engine, kd2m_buffer **out,

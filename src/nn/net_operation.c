@@ -156,9 +156,12 @@ kd2m_status kd2m_operation_place_parameter(kd2m_operation *operation, size_t ind
     dnnl_memory_desc_t plain;
     kd2m_weights *weights = &operation->weights[index];
     kd2m_parameter *parameter = &weights->parameter;
-    KD2M_TRY(kd2m_layout_plain(operation->context, &plain, parameter->dims, parameter->shape));
-    if (!layout)
+    if (layout) {
+        plain = kd2m_layout_dense(layout); /* in oneDNN's dimensions, which may be more */
+    } else {
+        KD2M_TRY(kd2m_layout_plain(operation->context, &plain, parameter->dims, parameter->shape));
         layout = &plain;
+    }
     KD2M_TRY(kd2m_engine_buffer(operation->engine, &weights->values, layout));
     parameter->values = weights->values->values;
     parameter->count = weights->values->count;

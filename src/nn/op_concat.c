@@ -44,41 +44,40 @@ static dnnl_memory_desc_t layout_like(const dnnl_memory_desc_t *input,
     return layout;
 }
 
-/* The inputs' pieces of the output; false where they would cut a block apart. */
-static bool cut(const kd2m_operation *operation, const dnnl_memory_desc_t *layout,
-                dnnl_memory_desc_t pieces[]) {
-    dnnl_dims_t offset = {0};
-    for (size_t k = 0; k < operation->node->input_count; k++) {
-        const dnnl_memory_desc_t *input = &operation->inputs[k]->output->layout;
-        if (dnnl_memory_desc_init_submemory(&pieces[k], layout, input->dims, offset) !=
-            dnnl_success)
-            return false;
-        offset[1] += input->dims[1];
+/* Whether the inputs' channels end where blocks do. */
+static bool can_cut(const kd2m_operation *operation, const dnnl_memory_desc_t *layout) {
+    dnnl_memory_desc_t piece;
+    dnnl_dims_t first = {0};
+    bool fits = true;
+    for (size_t k = 0; fits && k < operation->node->input_count; k++) {
+        const dnnl_dim_t *dims = operation->inputs[k]->output->layout.dims;
+        fits = dnnl_memory_desc_init_submemory(&piece, layout, dims, first) == dnnl_success;
+        first[1] += dims[1];
     }
-    return true;
+    return fits;
 }
 
 static kd2m_status create(kd2m_operation *operation) {
     kd2m_status status;
     concat *state = operation->state;
     kd2m_engine *engine = operation->engine;
-    dnnl_memory_desc_t plain, layout, pieces[KD2M_NODE_INPUTS];
+    dnnl_memory_desc_t plain, layout;
+    dnnl_dims_t first = {0};
     kd2m_buffer *piece;
     KD2M_TRY(kd2m_operation_plain_layout(operation, &plain));
     layout = layout_like(&operation->inputs[0]->output->layout, &plain);
-    if (!cut(operation, &layout, pieces)) {
-        layout = plain;
-        cut(operation, &layout, pieces); /* rows can be cut anywhere */
-    }
-    KD2M_TRY(kd2m_operation_place_output(operation, &layout));
+    KD2M_TRY(
+        kd2m_operation_place_output(operation, can_cut(operation, &layout) ? &layout : &plain));
     for (size_t k = 0; k < operation->node->input_count; k++) {
         const kd2m_operation *input = operation->inputs[k];
-        KD2M_TRY(kd2m_engine_window(engine, &piece, &pieces[k], operation->output->values));
+        const dnnl_dim_t *dims = input->output->layout.dims;
+        KD2M_TRY(kd2m_engine_part(engine, &piece, operation->output, dims, first));
         KD2M_TRY(kd2m_engine_reorder(engine, &state->forward[k], input->output, piece));
-        if (!input->needs_gradient)
-            continue;
-        KD2M_TRY(kd2m_engine_window(engine, &piece, &pieces[k], operation->gradient->values));
-        KD2M_TRY(kd2m_engine_reorder(engine, &state->backward[k], piece, input->gradient));
+        if (input->needs_gradient) {
+            KD2M_TRY(kd2m_engine_part(engine, &piece, operation->gradient, dims, first));
+            KD2M_TRY(kd2m_engine_reorder(engine, &state->backward[k], piece, input->gradient));
+        }
+        first[1] += dims[1];
     }
 cleanup:
     return status;

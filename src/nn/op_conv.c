@@ -1,11 +1,14 @@
 /*
  * Convolution over a signal (C x L) or an image (C x H x W), as PyTorch has it (a correlation):
  *     y[o, t] = b[o] + sum_{c, k} W[o, c, k] x[c, stride t + k - pad]
- * Attributes: out; kernel, or kernel_h and kernel_w; stride (1); pad (0); bias (1).
+ * Attributes: out; kernel, or kernel_h and kernel_w; stride (1); pad (0); bias (1); groups (1),
+ * which cut input and output channels into as many parts that know only each other: c runs over the
+ * input channels of o's part. As many groups as channels: a depthwise convolution.
  *
  * oneDNN's direct convolution, free to choose its layouts. Weights lie as forward wants them.
  * Backward works in whatever layouts it likes best; where those are others, the input, the output's
- * gradient and the weights are reordered once per use. Time O(batch out C kernel positions).
+ * gradient and the weights are reordered once per use. Time O(batch out C kernel positions /
+ * groups).
  *
  * On small maps some taps of the kernel see nothing but padding, wherever it stands: on 1 x 1, a
  * 3 x 3 kernel's eight outer ones. oneDNN is given the kernel without them; the parameter stays
@@ -24,6 +27,7 @@ typedef struct conv_taps {
 
 typedef struct conv {
     kd2m_window window;
+    size_t groups;
     conv_taps taps;
     kd2m_buffer *weight, *weight_gradient; /* the parameter's, or windows over its seen taps */
     kd2m_buffer_view weights;              /* read by forward */
@@ -45,13 +49,20 @@ static kd2m_status infer(kd2m_operation *operation) {
     KD2M_TRY(kd2m_operation_window(operation, false, &state->window));
     KD2M_TRY(kd2m_operation_attribute(operation, "out", KD2M_REQUIRED, 1, &operation->shape[0]));
     KD2M_TRY(kd2m_operation_attribute(operation, "bias", 1, 0, &bias));
+    KD2M_TRY(kd2m_operation_attribute(operation, "groups", 1, 1, &state->groups));
+    if (input->shape[0] % state->groups != 0 || operation->shape[0] % state->groups != 0)
+        return kd2m_fail(
+            operation->context, KD2M_ERROR_INPUT,
+            "groups is %zu, must divide the %zu channels of '%s' and out, which is %zu",
+            state->groups, input->shape[0], input->node->name, operation->shape[0]);
+    size_t part = input->shape[0] / state->groups;
     size_t down = (size_t)state->window.kernel[0], across = (size_t)state->window.kernel[1];
     if (input->dims == 2)
         kd2m_operation_declare(operation, "weight", KD2M_ROLE_WEIGHT, 3,
-                               (size_t[]){operation->shape[0], input->shape[0], across});
+                               (size_t[]){operation->shape[0], part, across});
     else
         kd2m_operation_declare(operation, "weight", KD2M_ROLE_WEIGHT, 4,
-                               (size_t[]){operation->shape[0], input->shape[0], down, across});
+                               (size_t[]){operation->shape[0], part, down, across});
     if (bias)
         kd2m_operation_declare(operation, "bias", KD2M_ROLE_BIAS, 1, operation->shape);
 cleanup:
@@ -101,18 +112,24 @@ static conv_taps find_taps(const kd2m_operation *operation) {
     return taps;
 }
 
+/* A weight with so many taps down and across. oneDNN counts groups in a dimension of their own. */
+static kd2m_status describe_weight(const kd2m_operation *operation, const dnnl_dim_t *taps,
+                                   dnnl_memory_desc_t *out) {
+    const conv *state = operation->state;
+    const size_t *shape = operation->weights[WEIGHT].parameter.shape;
+    const size_t grouped[] = {state->groups, shape[0] / state->groups, shape[1], (size_t)taps[0],
+                              (size_t)taps[1]};
+    bool one = state->groups == 1;
+    return kd2m_layout_plain(operation->context, out, one ? 4 : 5, one ? grouped + 1 : grouped);
+}
+
 static kd2m_status describe(const kd2m_operation *operation, conv_layouts *out) {
     kd2m_status status;
     const conv *state = operation->state;
-    const kd2m_parameter *weight = &operation->weights[WEIGHT].parameter;
-    size_t seen[4] = {weight->shape[0], weight->shape[1]};
-    for (size_t i = 2; i < weight->dims; i++)
-        seen[i] = (size_t)state->taps.kernel[i + 2 - weight->dims];
     KD2M_TRY(kd2m_operation_plain_layout(operation->inputs[0], &out->input));
     KD2M_TRY(kd2m_operation_plain_layout(operation, &out->output));
-    KD2M_TRY(kd2m_layout_plain(operation->context, &out->weight, weight->dims, seen));
-    KD2M_TRY(
-        kd2m_layout_plain(operation->context, &out->whole_weight, weight->dims, weight->shape));
+    KD2M_TRY(describe_weight(operation, state->taps.kernel, &out->weight));
+    KD2M_TRY(describe_weight(operation, state->window.kernel, &out->whole_weight));
     KD2M_TRY(kd2m_layout_plain(operation->context, &out->bias_memory, 1, operation->shape));
     out->input = kd2m_layout_any(&out->input);
     out->output = kd2m_layout_any(&out->output);
@@ -157,7 +174,10 @@ static kd2m_status place_weight(kd2m_operation *operation, const conv_layouts *a
     state->weight_gradient = weights->gradient;
     if (!taps->trimmed)
         goto cleanup;
-    dnnl_dims_t first = {0, 0, taps->first[0], taps->first[1]};
+    int spatial = any->weight.ndims - 2;
+    dnnl_dims_t first = {0};
+    first[spatial] = taps->first[0];
+    first[spatial + 1] = taps->first[1];
     KD2M_TRY(kd2m_engine_part(operation->engine, &state->weight, weights->values, any->weight.dims,
                               first));
     if (weights->gradient)
@@ -301,8 +321,8 @@ cleanup:
     return status;
 }
 
-static const char *const attributes[] = {"out",    "kernel", "kernel_h", "kernel_w",
-                                         "stride", "pad",    "bias",     NULL};
+static const char *const attributes[] = {"out", "kernel", "kernel_h", "kernel_w", "stride",
+                                         "pad", "bias",   "groups",   NULL};
 
 const kd2m_operator kd2m_operator_conv = {
     .name = "conv",

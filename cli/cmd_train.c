@@ -4,8 +4,7 @@
 
 int cli_train(int argc, char **argv) {
     static const char doc[] =
-        "Trains a net on a data set.\v"
-        "Examples:\n"
+        "Trains a net on a data set.\v" CLI_NETS "Examples:\n"
         "  kd2m train --data idx:DIR --model mlp:784-512-256-10 --out runs/teacher\n"
         "  kd2m train --data bearing --model cnn1d --epochs 12 --out runs/bearing\n"
         "  kd2m train --resume --out runs/teacher\n";

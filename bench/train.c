@@ -144,7 +144,7 @@ static void report(const subject *of, const char *mode, double samples, double f
 
 int main(int argc, char **argv) {
     size_t rounds = argc > 1 ? (size_t)atoi(argv[1]) : 5;
-    work w = {NULL};
+    work w = {0};
     if (rounds < 1 || rounds > MOST_ROUNDS || kd2m_context_create(&w.context, NULL) != KD2M_OK)
         return 1;
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {

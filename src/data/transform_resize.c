@@ -7,11 +7,9 @@
  *
  * Where from and how much of each, per row and column, is computed once. Time O(result).
  */
-#include "context.h"
 #include "memory.h"
 #include "transform.h"
-
-#define RESIZE_LIMIT 16384 /* pixels a side */
+#include "window.h"
 
 #define RESIZE_SETTINGS(X) X(TEXT, to, NULL, 0, 0, "N|HxW", "pixels a side, or height x width")
 
@@ -28,32 +26,12 @@ typedef struct place {
     float share; /* of `high` */
 } place;
 
-/* Reads a side of 1..RESIZE_LIMIT from the front of *text; 0 where there is none. */
-static size_t read_side(const char **text) {
-    size_t side = 0;
-    for (; **text >= '0' && **text <= '9' && side <= RESIZE_LIMIT; (*text)++)
-        side = side * 10 + (size_t)(**text - '0');
-    return side <= RESIZE_LIMIT ? side : 0;
-}
-
 static kd2m_status fit(kd2m_context *context, kd2m_transform_use *use) {
     const resize_settings *settings = use->parameters;
-    const char *to = settings->to ? settings->to : "", *rest = to;
     kd2m_status status = kd2m_fit_image(context, use);
     if (status != KD2M_OK)
         return status;
-    size_t height = read_side(&rest), width = height;
-    if (*rest == 'x') {
-        rest++;
-        width = read_side(&rest);
-    }
-    if (height == 0 || width == 0 || *rest != '\0')
-        return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "to=N or to=HxW with sides of 1..%d pixels is needed, not '%.40s'",
-                         RESIZE_LIMIT, to);
-    use->out.sizes[1] = height;
-    use->out.sizes[2] = width;
-    return KD2M_OK;
+    return kd2m_sides_parse(context, settings->to, &use->out.sizes[1], &use->out.sizes[2]);
 }
 
 static void set_places(place *places, size_t from, size_t to) {

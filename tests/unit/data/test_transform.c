@@ -1,5 +1,6 @@
 /* Transforms of samples: chains and their texts, images, what is refused, memory. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,11 +90,15 @@ static void refuses_what_does_not_fit(void **state) {
     refuse("channels:to=1", 2, KD2M_ERROR_INPUT, "transform channels: takes images");
     refuse("channels:to=1", 3, KD2M_ERROR_INPUT, "images of 1 or 3 channels, not 2");
     refuse("channels:to=2", 3, KD2M_ERROR_USAGE, "to takes one of 1|3");
-    static const char *const sides[] = {"resize",       "resize:to=0",     "resize:to=16385",
+    static const char *const sides[] = {"resize",       "resize:to=0",     "resize:to=16777217",
                                         "resize:to=-3", "resize:to=4x",    "resize:to=x4",
                                         "resize:to=4y", "resize:to=4x4x4", "resize:to=9999999999"};
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
-        refuse(sides[i], 3, KD2M_ERROR_USAGE, "sides of 1..16384 pixels");
+        refuse(sides[i], 3, KD2M_ERROR_USAGE, "sides of 1..16777216 is needed");
+    refuse("crop", 2, KD2M_ERROR_USAGE, "transform crop: to=N or to=HxW");
+    refuse("crop:to=4x3", 2, KD2M_ERROR_USAGE, "a signal has one length, to=N, not to=4x3");
+    refuse("crop:to=4", 1, KD2M_ERROR_INPUT, "transform crop: takes signals");
+    refuse("crop:to=8192", 3, KD2M_ERROR_INPUT, "crop: more than 67108864 values of a sample");
     refuse("resize:to=8192", 3, KD2M_ERROR_INPUT, "resize: more than 67108864 values of a sample");
     refuse("resample:to=1000+resample:from=1,to=250+resample:from=1,to=250", 2, KD2M_ERROR_INPUT,
            "resample: more than 67108864 values of a sample");
@@ -148,6 +153,39 @@ static void turns_colours_grey_and_back(void **state) {
     assert_int_equal(75, transform("channels:to=3", 3, 5, 5, image, out));
     assert_memory_equal(image, out, sizeof image);
     assert_int_equal(12, transform("channels:to=1+resize:to=2+channels:to=3", 3, 5, 5, image, out));
+}
+
+static void crops_cut_off_and_fill_up(void **state) {
+    static const struct {
+        const char *text;
+        float signal[6];
+        size_t count;
+    } cases[] = {
+        {"crop:to=3", {1, 2, 3}, 3}, /* of 0..4: one off either side */
+        {"crop:to=2", {1, 2}, 2},
+        {"crop:3,at=start", {0, 1, 2}, 3},
+        {"crop:to=3,at=end", {2, 3, 4}, 3},
+        {"crop:to=6", {0, 1, 2, 3, 4, 0}, 6},
+        {"crop:to=6,at=end", {0, 0, 1, 2, 3, 4}, 6},
+        {"crop:to=5", {0, 1, 2, 3, 4}, 5},
+    };
+    const float signal[] = {0, 1, 2, 3, 4};
+    float image[70], out[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(cases[i].count, transform(cases[i].text, 1, 0, 5, signal, out));
+        for (size_t k = 0; k < cases[i].count; k++)
+            assert_true(cases[i].signal[k] == out[k]);
+    }
+    fill_image(image); /* 5 x 7 pixels to 3 x 9: a row off either side, a column of 0 on either */
+    assert_int_equal(54, transform("crop:to=3x9", 2, 5, 7, image, out));
+    for (size_t c = 0; c < 2; c++)
+        for (size_t y = 0; y < 3; y++)
+            for (size_t x = 0; x < 9; x++) {
+                bool inside = x >= 1 && x <= 7;
+                assert_true(out[c * 27 + y * 9 + x] ==
+                            (inside ? image[c * 35 + (y + 1) * 7 + x - 1] : 0.0F));
+            }
 }
 
 static void takes_lines_and_means_off(void **state) {
@@ -207,9 +245,9 @@ static const struct {
     size_t c, h, w;
 } all[] = {
     {"detrend+resample:to=120+standardise+resample:from=3,to=2", 2, 0, 60},
-    {"envelope:low=0.1+log-spectrum", 2, 0, 60},
+    {"crop:to=50+envelope:low=0.1+log-spectrum", 2, 0, 60},
     {"log-spectrum:window=none+envelope-spectrum", 2, 0, 61},
-    {"resize:to=9x4+channels:to=1+channels:to=3+standardise", 3, 6, 10},
+    {"crop:to=7x12+resize:to=9x4+channels:to=1+channels:to=3+standardise", 3, 6, 10},
 };
 
 static void threads_change_nothing(void **state) {
@@ -296,6 +334,7 @@ int main(void) {
         cmocka_unit_test(no_steps_change_nothing),
         cmocka_unit_test(resizes_as_pytorch_does),
         cmocka_unit_test(turns_colours_grey_and_back),
+        cmocka_unit_test(crops_cut_off_and_fill_up),
         cmocka_unit_test(takes_lines_and_means_off),
         cmocka_unit_test(standardises_each_channel_of_each_sample),
         cmocka_unit_test(threads_change_nothing),

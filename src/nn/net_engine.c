@@ -214,16 +214,32 @@ cleanup:
     return status;
 }
 
+/* What oneDNN makes of an operation descriptor, for the context's number of threads. */
+static dnnl_status_t describe(const kd2m_engine *engine, dnnl_primitive_desc_t *out,
+                              const_dnnl_op_desc_t operation, const kd2m_primitive *hint) {
+    int outside = enter_threads(engine);
+    dnnl_status_t result = dnnl_primitive_desc_create(
+        out, operation, engine->attributes, engine->engine, hint ? hint->description : NULL);
+    leave_threads(outside);
+    return result;
+}
+
+bool kd2m_engine_offers(kd2m_engine *engine, const_dnnl_op_desc_t operation,
+                        const kd2m_primitive *hint) {
+    dnnl_primitive_desc_t description = NULL;
+    if (describe(engine, &description, operation, hint) != dnnl_success)
+        return false;
+    dnnl_primitive_desc_destroy(description);
+    return true;
+}
+
 kd2m_status kd2m_engine_primitive(kd2m_engine *engine, kd2m_primitive **out,
                                   const_dnnl_op_desc_t operation, const kd2m_primitive *hint) {
     kd2m_status status;
     dnnl_primitive_desc_t description = NULL;
     *out = NULL;
     int outside = enter_threads(engine);
-    KD2M_TRY(kd2m_engine_status(engine->context,
-                                dnnl_primitive_desc_create(&description, operation,
-                                                           engine->attributes, engine->engine,
-                                                           hint ? hint->description : NULL),
+    KD2M_TRY(kd2m_engine_status(engine->context, describe(engine, &description, operation, hint),
                                 "a primitive"));
     KD2M_TRY(add_primitive(engine, out, description));
 cleanup:
@@ -234,13 +250,8 @@ cleanup:
 kd2m_status kd2m_engine_layout_of(kd2m_engine *engine, dnnl_memory_desc_t *out,
                                   const_dnnl_op_desc_t operation, dnnl_query_t what) {
     dnnl_primitive_desc_t description = NULL;
-    int outside = enter_threads(engine);
-    kd2m_status status =
-        kd2m_engine_status(engine->context,
-                           dnnl_primitive_desc_create(&description, operation, engine->attributes,
-                                                      engine->engine, NULL),
-                           "a primitive");
-    leave_threads(outside);
+    kd2m_status status = kd2m_engine_status(
+        engine->context, describe(engine, &description, operation, NULL), "a primitive");
     if (status != KD2M_OK)
         return status;
     *out = *dnnl_primitive_desc_query_md(description, what, 0);

@@ -87,6 +87,10 @@ kd2m_status kd2m_engine_part(kd2m_engine *engine, kd2m_buffer **out, const kd2m_
 kd2m_status kd2m_engine_layout_of(kd2m_engine *engine, dnnl_memory_desc_t *out,
                                   const_dnnl_op_desc_t operation, dnnl_query_t what);
 
+/* Whether oneDNN has an implementation of this operation descriptor. */
+bool kd2m_engine_offers(kd2m_engine *engine, const_dnnl_op_desc_t operation,
+                        const kd2m_primitive *hint);
+
 /* Makes the primitive of a oneDNN operation descriptor; `hint` is the forward primitive of a
  * backward one, or NULL. Errors: KD2M_ERROR_UNSUPPORTED, KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_engine_primitive(kd2m_engine *engine, kd2m_primitive **out,

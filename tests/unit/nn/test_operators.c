@@ -100,7 +100,8 @@ static kd2m_graph *build_conv(kd2m_context *context, size_t variant) {
         {1, 9, 11, 16, 3, 3, 1, 1, 1},  {3, 8, 8, 16, 3, 3, 1, 1, 0},
         {16, 7, 7, 32, 3, 3, 2, 1, 1},  {10, 6, 5, 19, 1, 1, 2, 0, 1},
         {20, 5, 9, 12, 3, 5, 1, 2, 1},  {32, 4, 4, 64, 3, 3, 1, 1, 0},
-        {4, 3, 3, 5, 3, 3, 1, 0, 1},
+        {4, 3, 3, 5, 3, 3, 1, 0, 1},    {64, 4, 5, 64, 3, 3, 1, 1, 0},
+        {64, 13, 6, 80, 3, 3, 1, 1, 1},
     };
     return conv_graph(context, &convs[variant]);
 }
@@ -300,7 +301,7 @@ static const operator_case cases[] = {
     {"relu family behind conv", build_relus_behind_conv, 6},
     {"flatten", build_flatten, 3},
     {"flatten behind conv", build_flatten_behind_conv, 2},
-    {"conv", build_conv, 13},
+    {"conv", build_conv, 15},
     {"random conv", build_random_conv, 20},
     {"grouped conv", build_grouped_conv, 32},
     {"max_pool", build_max_pool, 12},

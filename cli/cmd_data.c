@@ -33,6 +33,33 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     }
 }
 
+#define TEXTS 8 /* of a column that are shown */
+
+static void print_columns(const kd2m_dataset *dataset, size_t count) {
+    kd2m_column_info column;
+    for (size_t i = 0; i < count && kd2m_dataset_column(dataset, i, &column) == KD2M_OK; i++) {
+        printf("column %s: ", column.name);
+        for (size_t code = 0; code < column.codes && code < TEXTS; code++)
+            printf("%s%s", code > 0 ? ", " : "", column.texts[code]);
+        if (column.codes > TEXTS)
+            printf(" and %zu more", column.codes - TEXTS);
+        printf("\n");
+    }
+}
+
+/* {"machine": ["A", "B"], ..}: what the codes stand for. */
+static json_t *columns_json(const kd2m_dataset *dataset, size_t count) {
+    json_t *columns = json_object();
+    kd2m_column_info column;
+    for (size_t i = 0; i < count && kd2m_dataset_column(dataset, i, &column) == KD2M_OK; i++) {
+        json_t *texts = json_array();
+        for (size_t code = 0; code < column.codes; code++)
+            json_array_append_new(texts, json_string(column.texts[code]));
+        json_object_set_new(columns, column.name, texts);
+    }
+    return columns;
+}
+
 static kd2m_status describe(kd2m_context *context, const kd2m_data_settings *settings, int json) {
     const char *spec = settings->data;
     kd2m_dataset *dataset = NULL;
@@ -47,8 +74,9 @@ static kd2m_status describe(kd2m_context *context, const kd2m_data_settings *set
         json_t *shape = json_array();
         for (size_t i = 0; i < info.dims; i++)
             json_array_append_new(shape, json_integer((json_int_t)info.shape[i]));
-        status = cli_print_json(json_pack("{s:s, s:o, s:I, s:I, s:I, s:s}", "data", spec, "shape",
-                                          shape, "classes", (json_int_t)info.classes, "train",
+        status = cli_print_json(json_pack("{s:s, s:o, s:I, s:o, s:I, s:I, s:s}", "data", spec,
+                                          "shape", shape, "classes", (json_int_t)info.classes,
+                                          "columns", columns_json(dataset, info.columns), "train",
                                           (json_int_t)info.rows[KD2M_TRAIN], "test",
                                           (json_int_t)info.rows[KD2M_TEST], "digest", digest));
     } else {
@@ -57,6 +85,7 @@ static kd2m_status describe(kd2m_context *context, const kd2m_data_settings *set
             printf("%s%zu", i ? " x " : "", info.shape[i]);
         printf(", %zu classes, %zu for training, %zu for test, digest %s\n", info.classes,
                info.rows[KD2M_TRAIN], info.rows[KD2M_TEST], digest);
+        print_columns(dataset, info.columns);
     }
     kd2m_dataset_free(dataset);
     return status;

@@ -6,6 +6,9 @@
  *     cifar10:DIR, cifar100:DIR              CIFAR's binary files, gzipped or not
  *     idx:DIR                                MNIST's four files, gzipped or not
  *     npy:train=X.npy;Y.npy,test=X.npy;Y.npy NumPy arrays, N x ... values and N labels
+ *
+ * Beside the label a row may have columns (machine, load, ..): codes 0, 1, .. that stand for texts,
+ * in all parts alike.
  */
 #ifndef KD2M_DATA_H
 #define KD2M_DATA_H
@@ -47,9 +50,16 @@ typedef struct kd2m_dataset_info {
     size_t sample_size;    /* product of shape */
     size_t channels;       /* shape[0]; D for a table */
     size_t classes;        /* labels are 0..classes-1 */
+    size_t columns;        /* beside the labels */
     size_t rows[3];        /* per split; 0 where there is none */
-    uint64_t digest;       /* of all values, transformed, and labels, before the split */
+    uint64_t digest;       /* of all values, transformed, labels and columns, before the split */
 } kd2m_dataset_info;
+
+typedef struct kd2m_column_info {
+    const char *name;         /* borrowed from the data set, as the texts */
+    size_t codes;             /* they are 0..codes-1 */
+    const char *const *texts; /* codes: what each stands for */
+} kd2m_column_info;
 
 /*
  * Opens the data set settings->data, sends its samples through settings->transform and cuts
@@ -73,6 +83,16 @@ KD2M_API void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_in
  */
 KD2M_API kd2m_status kd2m_dataset_read(const kd2m_dataset *dataset, kd2m_split split, size_t first,
                                        size_t count, float *values, int32_t *labels);
+
+/* Describes column `index` < info.columns. Errors: KD2M_ERROR_USAGE past the end. */
+KD2M_API kd2m_status kd2m_dataset_column(const kd2m_dataset *dataset, size_t index,
+                                         kd2m_column_info *out);
+
+/* Copies the codes of rows first..first+count-1 of a split in column `column`. Errors:
+ * KD2M_ERROR_USAGE past the end, or where that part of the data lacks the column. */
+KD2M_API kd2m_status kd2m_dataset_read_codes(const kd2m_dataset *dataset, kd2m_split split,
+                                             size_t column, size_t first, size_t count,
+                                             int32_t *codes);
 
 /* The readers and their keys as a table. To be freed by the caller. */
 KD2M_API kd2m_status kd2m_dataset_table(kd2m_table **out, kd2m_context *context);

@@ -61,6 +61,7 @@ typedef struct kd2m_metric_info {
     const char *source;  /* where the formula is from; static */
     unsigned traits;     /* kd2m_metric_trait, or-ed */
     double degree;       /* p of KD2M_METRIC_SCALING; 0 without that trait */
+    const char *column;  /* that both samples must carry; NULL for none; borrowed */
 } kd2m_metric_info;
 
 /* Describes the metric; texts live as long as it. */

@@ -87,6 +87,20 @@ static kd2m_status check_labels(const kd2m_dataset *dataset, const kd2m_part *pa
     return KD2M_OK;
 }
 
+/* Checks that samples end no earlier than they begin. */
+static kd2m_status check_times(const kd2m_dataset *dataset, const kd2m_part *part,
+                               const char *name) {
+    if (part->until && !part->time)
+        return kd2m_fail(dataset->context, KD2M_ERROR_INPUT,
+                         "the %s data say when samples end, but not when they begin", name);
+    for (size_t i = 0; part->until && i < part->rows; i++)
+        if (!(part->until[i] >= part->time[i]))
+            return kd2m_fail(dataset->context, KD2M_ERROR_INPUT,
+                             "row %zu (from 0) of the %s data ends at %g, before it begins at %g",
+                             i, name, part->until[i], part->time[i]);
+    return KD2M_OK;
+}
+
 /* Warns of classes that are tested but can't be learnt. */
 static kd2m_status warn_of_untrained(const kd2m_dataset *dataset) {
     kd2m_status status = KD2M_OK;
@@ -120,7 +134,34 @@ static uint64_t digest_part(uint64_t digest, const kd2m_part *part, size_t sampl
     size_t width = part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
     digest = kd2m_digest(digest, &part->rows, sizeof part->rows);
     digest = kd2m_digest(digest, part->values.values, part->rows * sample_size * width);
-    return kd2m_digest(digest, part->labels, part->rows * sizeof *part->labels);
+    digest = kd2m_digest(digest, part->labels, part->rows * sizeof *part->labels);
+    for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
+        if (part->codes[i])
+            digest = kd2m_digest(digest, part->codes[i], part->rows * sizeof *part->codes[i]);
+    if (part->time)
+        digest = kd2m_digest(digest, part->time, part->rows * sizeof *part->time);
+    if (part->until)
+        digest = kd2m_digest(digest, part->until, part->rows * sizeof *part->until);
+    return digest;
+}
+
+static uint64_t digest_columns(uint64_t digest, const kd2m_raw_data *raw) {
+    for (size_t i = 0; i < raw->column_count; i++) {
+        const kd2m_column *column = &raw->columns[i];
+        digest = kd2m_digest(digest, column->name, strlen(column->name) + 1);
+        for (size_t code = 0; code < column->count; code++)
+            digest = kd2m_digest(digest, column->texts[code], strlen(column->texts[code]) + 1);
+    }
+    return digest;
+}
+
+static void digest_data(kd2m_dataset *dataset) {
+    const kd2m_raw_data *raw = &dataset->raw;
+    size_t size = kd2m_dataset_sample_size(dataset);
+    dataset->digest = kd2m_digest(KD2M_DIGEST_START, raw->shape, sizeof raw->shape);
+    dataset->digest = digest_part(dataset->digest, &raw->train, size);
+    dataset->digest = digest_part(dataset->digest, &raw->test, size);
+    dataset->digest = digest_columns(dataset->digest, raw);
 }
 
 static const kd2m_setting setting_rows[] = {
@@ -158,14 +199,13 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     kd2m_raw_data *raw = &dataset->raw;
     KD2M_TRY(check_labels(dataset, &raw->train, "training", &highest));
     KD2M_TRY(check_labels(dataset, &raw->test, "test", &highest));
+    KD2M_TRY(check_times(dataset, &raw->train, "training"));
+    KD2M_TRY(check_times(dataset, &raw->test, "test"));
     if (raw->classes == 0)
         raw->classes = (size_t)highest + 1;
     KD2M_TRY(warn_of_untrained(dataset));
     KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
-    size_t size = kd2m_dataset_sample_size(dataset);
-    dataset->digest = kd2m_digest(KD2M_DIGEST_START, raw->shape, sizeof raw->shape);
-    dataset->digest = digest_part(dataset->digest, &raw->train, size);
-    dataset->digest = digest_part(dataset->digest, &raw->test, size);
+    digest_data(dataset);
     KD2M_TRY(kd2m_dataset_split(dataset, settings->validation, (uint64_t)settings->seed));
     *out = dataset;
 
@@ -200,6 +240,7 @@ void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info)
                                 .sample_size = kd2m_dataset_sample_size(dataset),
                                 .channels = dataset->raw.shape[0],
                                 .classes = dataset->raw.classes,
+                                .columns = dataset->raw.column_count,
                                 .digest = dataset->digest};
     for (size_t i = 0; i < 3; i++) {
         info->shape[i] = dataset->raw.shape[i];
@@ -207,19 +248,41 @@ void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info)
     }
 }
 
-kd2m_status kd2m_dataset_read(const kd2m_dataset *dataset, kd2m_split split, size_t first,
-                              size_t count, float *values, int32_t *labels) {
+static kd2m_status check_rows(const kd2m_dataset *dataset, kd2m_split split, size_t first,
+                              size_t count) {
     static const char *const names[] = {"training", "validation", "test"};
     size_t rows = dataset->row_count[split];
+    if (first <= rows && count <= rows - first)
+        return KD2M_OK;
+    return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
+                     "rows %zu..%zu asked for, data set '%s' has %zu %s rows", first,
+                     first + count - 1, dataset->spec, rows, names[split]);
+}
+
+kd2m_status kd2m_dataset_read(const kd2m_dataset *dataset, kd2m_split split, size_t first,
+                              size_t count, float *values, int32_t *labels) {
+    kd2m_status status = check_rows(dataset, split, first, count);
     size_t size = kd2m_dataset_sample_size(dataset);
-    if (first > rows || count > rows - first)
-        return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
-                         "rows %zu..%zu asked for, data set '%s' has %zu %s rows", first,
-                         first + count - 1, dataset->spec, rows, names[split]);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; status == KD2M_OK && i < count; i++)
         kd2m_dataset_fetch(dataset, split, first + i, NULL, values ? values + i * size : NULL,
                            labels ? labels + i : NULL);
-    return KD2M_OK;
+    return status;
+}
+
+kd2m_status kd2m_dataset_read_codes(const kd2m_dataset *dataset, kd2m_split split, size_t column,
+                                    size_t first, size_t count, int32_t *codes) {
+    kd2m_column_info info;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_dataset_column(dataset, column, &info));
+    KD2M_TRY(check_rows(dataset, split, first, count));
+    if (count > 0 && !kd2m_dataset_part(dataset, split)->codes[column])
+        return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
+                         "the %s data of '%s' have no column '%s'",
+                         split == KD2M_TEST ? "test" : "training", dataset->spec, info.name);
+    for (size_t i = 0; i < count; i++)
+        codes[i] = kd2m_dataset_code(dataset, split, column, first + i);
+cleanup:
+    return status;
 }
 
 static kd2m_status add_parameter(kd2m_table *table, const kd2m_reader *reader,

@@ -9,12 +9,24 @@
 #include "spec.h"
 
 #define KD2M_CLASSES_LIMIT 65536 /* a label beyond it is taken for a mistake */
+#define KD2M_COLUMNS_LIMIT 32
 
-/* What a reader delivers: train and test, each rows x shape, and their labels. */
+/* A named column of codes 0, 1, .. beside the rows: machine, load. Both parts share its coding. */
+typedef struct kd2m_column {
+    char *name;   /* owned */
+    char **texts; /* count: what each code stands for; owned */
+    size_t count; /* codes are 0..count-1 */
+    size_t capacity;
+} kd2m_column;
+
+/* What a reader delivers: train and test, each rows x shape, and what belongs to each row. */
 typedef struct kd2m_part {
     kd2m_array values; /* KD2M_UINT8 or KD2M_FLOAT32, rows x shape, kept as compact as it came */
-    int32_t *labels;   /* rows; owned */
-    size_t rows;       /* 0 where there is none */
+    int32_t *labels;   /* rows; owned, as all below */
+    int32_t *codes[KD2M_COLUMNS_LIMIT]; /* rows of each column; NULL for one that it doesn't have */
+    double *time;  /* rows: when a sample begins, in any unit; NULL where that is not known */
+    double *until; /* rows: when it ends, >= time; NULL: samples have no length in time */
+    size_t rows;   /* 0 where there is none */
 } kd2m_part;
 
 typedef struct kd2m_raw_data {
@@ -22,6 +34,8 @@ typedef struct kd2m_raw_data {
     size_t shape[3];
     size_t classes;    /* as the reader knows it, or 0: highest label + 1 */
     float value_scale; /* value = stored * value_scale (1/255 for image bytes) */
+    kd2m_column columns[KD2M_COLUMNS_LIMIT]; /* added by kd2m_raw_data_add_texts and .._numbers */
+    size_t column_count;
     kd2m_part train, test;
 } kd2m_raw_data;
 
@@ -45,6 +59,29 @@ typedef struct kd2m_reader {
 kd2m_status kd2m_raw_data_take(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
                                kd2m_array *values, const char *values_name,
                                const kd2m_array *labels, const char *labels_name);
+
+/* The same for a column's whole numbers, N of them. Errors: as for kd2m_raw_data_add_numbers too.
+ */
+kd2m_status kd2m_raw_data_take_column(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                                      const char *column, const kd2m_array *numbers,
+                                      const char *numbers_name);
+
+/* And for times: *out is &part->time or &part->until. */
+kd2m_status kd2m_raw_data_take_times(kd2m_context *context, const kd2m_part *part, double **out,
+                                     const kd2m_array *times, const char *times_name);
+
+/*
+ * Gives `part`, whose number of rows is set, the column `name`: one text a row. Texts are coded 0,
+ * 1, .. as they first come, in both parts alike, whichever is given first. Texts are copied.
+ * Errors: KD2M_ERROR_INPUT: a name that is empty, 'label' or there already, too many columns;
+ * KD2M_ERROR_MEMORY.
+ */
+kd2m_status kd2m_raw_data_add_texts(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                                    const char *name, const char *const *texts);
+
+/* The same from whole numbers; a number stands for its text, '1797'. */
+kd2m_status kd2m_raw_data_add_numbers(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                                      const char *name, const int32_t *numbers);
 
 void kd2m_raw_data_clear(kd2m_context *context, kd2m_raw_data *raw);
 
@@ -74,6 +111,16 @@ static inline int32_t kd2m_dataset_label(const kd2m_dataset *dataset, kd2m_split
                                          size_t row) {
     return kd2m_dataset_part(dataset, split)->labels[dataset->rows[split][row]];
 }
+
+/* The code of a row of a split in a column that its part has. */
+static inline int32_t kd2m_dataset_code(const kd2m_dataset *dataset, kd2m_split split,
+                                        size_t column, size_t row) {
+    return kd2m_dataset_part(dataset, split)->codes[column][dataset->rows[split][row]];
+}
+
+/* *out = number of the column that the training part has by this name. Errors: KD2M_ERROR_USAGE,
+ * the message naming those that there are. */
+kd2m_status kd2m_dataset_find_column(const kd2m_dataset *dataset, const char *name, size_t *out);
 
 /* Values in one sample: product of the shape. */
 size_t kd2m_dataset_sample_size(const kd2m_dataset *dataset);

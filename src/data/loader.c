@@ -27,6 +27,8 @@ typedef struct loader_slot {
     float *values;
     int32_t *labels;
     uint32_t *ids;
+    int32_t *codes[KD2M_COLUMNS_LIMIT]; /* of the columns that the training part has */
+    kd2m_sample_column columns[KD2M_COLUMNS_LIMIT];
     bool filled;
 } loader_slot;
 
@@ -38,6 +40,8 @@ struct kd2m_loader {
     kd2m_row_sampler sampler;
     size_t batch_size;
     size_t steps;
+    size_t columns[KD2M_COLUMNS_LIMIT]; /* numbers in the data set */
+    size_t column_count;
     size_t epoch, step; /* of the batch to be filled next */
     loader_slot slots[2];
     size_t fill; /* slot to be filled next */
@@ -70,6 +74,10 @@ static void fill_slot(kd2m_loader *loader, loader_slot *slot) {
     kd2m_row_sampler_draw(&loader->sampler, loader->epoch, loader->step, slot->ids);
     for (size_t i = 0; i < loader->batch_size; i++)
         fill_sample(loader, slot->ids[i], slot->values + i * size, slot->labels + i);
+    for (size_t k = 0; k < loader->column_count; k++)
+        for (size_t i = 0; i < loader->batch_size; i++)
+            slot->codes[k][i] =
+                kd2m_dataset_code(loader->dataset, KD2M_TRAIN, loader->columns[k], slot->ids[i]);
     if (++loader->step == loader->steps) {
         loader->step = 0;
         loader->epoch++;
@@ -129,9 +137,22 @@ static kd2m_status alloc_slot(kd2m_loader *loader, loader_slot *slot) {
     KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->values, rows, row_bytes));
     KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->labels, rows, sizeof *slot->labels));
     KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->ids, rows, sizeof *slot->ids));
+    for (size_t k = 0; k < loader->column_count; k++) {
+        KD2M_TRY(kd2m_alloc(loader->context, (void **)&slot->codes[k], rows, sizeof(int32_t)));
+        slot->columns[k] = (kd2m_sample_column){
+            loader->dataset->raw.columns[loader->columns[k]].name, slot->codes[k]};
+    }
 
 cleanup:
     return status;
+}
+
+/* The columns that batches carry: those of the training part. */
+static void choose_columns(kd2m_loader *loader) {
+    const kd2m_raw_data *raw = &loader->dataset->raw;
+    for (size_t i = 0; i < raw->column_count; i++)
+        if (raw->train.codes[i])
+            loader->columns[loader->column_count++] = i;
 }
 
 static kd2m_status create_augmenter(kd2m_loader *loader, const kd2m_loader_settings *settings) {
@@ -153,6 +174,7 @@ kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
     loader->dataset = dataset;
     loader->normalisation = settings->normalisation;
     loader->batch_size = settings->batch_size;
+    choose_columns(loader);
     KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, settings->batch_size,
                                    settings->sampler, settings->seed));
     KD2M_TRY(create_augmenter(loader, settings));
@@ -207,7 +229,8 @@ kd2m_status kd2m_loader_next(kd2m_loader *loader, kd2m_batch *batch) {
     loader->take = 1 - loader->take;
     loader->held = true;
     pthread_mutex_unlock(&loader->mutex);
-    *batch = (kd2m_batch){loader->batch_size, slot->values, slot->labels, slot->ids};
+    *batch = (kd2m_batch){loader->batch_size, slot->values,  slot->labels,
+                          slot->ids,          slot->columns, loader->column_count};
     return KD2M_OK;
 }
 
@@ -231,6 +254,8 @@ void kd2m_loader_free(kd2m_loader *loader) {
         kd2m_free(loader->context, loader->slots[i].values);
         kd2m_free(loader->context, loader->slots[i].labels);
         kd2m_free(loader->context, loader->slots[i].ids);
+        for (size_t k = 0; k < loader->column_count; k++)
+            kd2m_free(loader->context, loader->slots[i].codes[k]);
     }
     kd2m_augmenter_free(loader->augmenter);
     kd2m_row_sampler_clear(&loader->sampler);

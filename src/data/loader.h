@@ -6,6 +6,7 @@
 #define KD2M_DATA_LOADER_H
 
 #include "dataset.h"
+#include "kd2m/sample.h"
 
 typedef enum kd2m_sampler {
     KD2M_SAMPLER_SHUFFLE, /* every sample once an epoch, the last incomplete batch dropped */
@@ -16,9 +17,11 @@ typedef enum kd2m_sampler {
 /* Borrowed from the loader until the next call of kd2m_loader_next. */
 typedef struct kd2m_batch {
     size_t rows;
-    const float *values;   /* rows x sample_size, normalised */
-    const int32_t *labels; /* rows */
-    const uint32_t *ids;   /* rows: row numbers in the training split */
+    const float *values;               /* rows x sample_size, normalised */
+    const int32_t *labels;             /* rows */
+    const uint32_t *ids;               /* rows: row numbers in the training split */
+    const kd2m_sample_column *columns; /* column_count: those that the training part has */
+    size_t column_count;
 } kd2m_batch;
 
 typedef struct kd2m_loader kd2m_loader;

@@ -6,21 +6,40 @@
 #include "memory.h"
 #include "shape.h"
 
-static kd2m_status check_labels(kd2m_context *context, const kd2m_array *labels, const char *name,
-                                size_t rows, const char *values_name) {
-    if (labels->element == KD2M_FLOAT32)
+/* What a file beside the values holds, in words. */
+typedef struct beside {
+    const char *file;
+    const char *what; /* 'labels' */
+} beside;
+
+static kd2m_status check_beside(kd2m_context *context, beside of, const kd2m_array *array,
+                                size_t rows) {
+    if (array->dims != 1)
         return kd2m_fail(context, KD2M_ERROR_INPUT,
-                         "%s: labels must be integers 0, 1, ..; convert them: "
-                         "np.save(path, y.astype(np.int32))",
-                         name);
-    if (labels->dims != 1)
-        return kd2m_fail(context, KD2M_ERROR_INPUT,
-                         "%s: labels must have one dimension, not %zu; np.save(path, y.ravel())",
-                         name, labels->dims);
-    if (labels->count != rows)
-        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s holds %zu labels, %s %zu samples", name,
-                         labels->count, values_name, rows);
+                         "%s: %s must have one dimension, not %zu; np.save(path, y.ravel())",
+                         of.file, of.what, array->dims);
+    if (array->count != rows)
+        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s holds %zu %s for %zu samples", of.file,
+                         array->count, of.what, rows);
     return KD2M_OK;
+}
+
+/* *out = owned copy of `rows` whole numbers. */
+static kd2m_status take_integers(kd2m_context *context, int32_t **out, const kd2m_array *array,
+                                 size_t rows, beside of) {
+    kd2m_status status = KD2M_OK;
+    if (array->element == KD2M_FLOAT32)
+        return kd2m_fail(context, KD2M_ERROR_INPUT,
+                         "%s: %s must be integers; convert them: "
+                         "np.save(path, y.astype(np.int32))",
+                         of.file, of.what);
+    KD2M_TRY(check_beside(context, of, array, rows));
+    KD2M_TRY(kd2m_alloc(context, (void **)out, rows, sizeof **out));
+    for (size_t i = 0; i < rows; i++)
+        (*out)[i] = array->element == KD2M_UINT8 ? ((const uint8_t *)array->values)[i]
+                                                 : ((const int32_t *)array->values)[i];
+cleanup:
+    return status;
 }
 
 static kd2m_status take_shape(kd2m_context *context, kd2m_raw_data *raw, const kd2m_array *values,
@@ -55,11 +74,8 @@ kd2m_status kd2m_raw_data_take(kd2m_context *context, kd2m_raw_data *raw, kd2m_p
     kd2m_status status = KD2M_OK;
 
     KD2M_TRY(take_shape(context, raw, values, values_name));
-    KD2M_TRY(check_labels(context, labels, labels_name, values->shape[0], values_name));
-    KD2M_TRY(kd2m_alloc(context, (void **)&part->labels, labels->count, sizeof *part->labels));
-    for (size_t i = 0; i < labels->count; i++)
-        part->labels[i] = labels->element == KD2M_UINT8 ? ((const uint8_t *)labels->values)[i]
-                                                        : ((const int32_t *)labels->values)[i];
+    KD2M_TRY(take_integers(context, &part->labels, labels, values->shape[0],
+                           (beside){labels_name, "labels"}));
     part->rows = labels->count;
     part->values = *values;
     *values = (kd2m_array){0};
@@ -68,11 +84,50 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_raw_data_take_column(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                                      const char *column, const kd2m_array *numbers,
+                                      const char *numbers_name) {
+    kd2m_status status = KD2M_OK;
+    int32_t *values = NULL;
+    KD2M_TRY(take_integers(context, &values, numbers, part->rows, (beside){numbers_name, "codes"}));
+    KD2M_TRY(kd2m_raw_data_add_numbers(context, raw, part, column, values));
+
+cleanup:
+    kd2m_free(context, values);
+    return status;
+}
+
+kd2m_status kd2m_raw_data_take_times(kd2m_context *context, const kd2m_part *part, double **out,
+                                     const kd2m_array *times, const char *times_name) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(check_beside(context, (beside){times_name, "times"}, times, part->rows));
+    KD2M_TRY(kd2m_alloc(context, (void **)out, part->rows, sizeof **out));
+    for (size_t i = 0; i < part->rows; i++)
+        (*out)[i] = times->element == KD2M_FLOAT32 ? (double)((const float *)times->values)[i]
+                    : times->element == KD2M_UINT8 ? (double)((const uint8_t *)times->values)[i]
+                                                   : (double)((const int32_t *)times->values)[i];
+cleanup:
+    return status;
+}
+
+static void clear_part(kd2m_context *context, kd2m_part *part) {
+    kd2m_array_clear(context, &part->values);
+    kd2m_free(context, part->labels);
+    for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
+        kd2m_free(context, part->codes[i]);
+    kd2m_free(context, part->time);
+    kd2m_free(context, part->until);
+}
+
 void kd2m_raw_data_clear(kd2m_context *context, kd2m_raw_data *raw) {
-    kd2m_part *parts[] = {&raw->train, &raw->test};
-    for (size_t i = 0; i < 2; i++) {
-        kd2m_array_clear(context, &parts[i]->values);
-        kd2m_free(context, parts[i]->labels);
+    clear_part(context, &raw->train);
+    clear_part(context, &raw->test);
+    for (size_t i = 0; i < raw->column_count; i++) {
+        kd2m_column *column = &raw->columns[i];
+        for (size_t code = 0; code < column->count; code++)
+            kd2m_free(context, column->texts[code]);
+        kd2m_free(context, column->texts);
+        kd2m_free(context, column->name);
     }
     *raw = (kd2m_raw_data){0};
 }

@@ -1,7 +1,8 @@
 /*
  * npy: NumPy arrays. train=X.npy;Y.npy and test=X.npy;Y.npy, either may be left out. X holds a
  * sample a row: N x D, N x C x L or N x C x H x W; N x L are signals of one channel with as=signal.
- * Y holds N integers 0, 1, ...
+ * Y holds N integers 0, 1, ... Behind them, columns of N integers may follow, NAME=FILE.npy; those
+ * called time and until say when a sample begins and ends, in any unit.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #include "memory.h"
 
 #define NPY_SETTINGS(X)                                                                            \
-    X(TEXT, train, NULL, 0, 0, "X.npy;Y.npy", "training values and labels")                        \
-    X(TEXT, test, NULL, 0, 0, "X.npy;Y.npy", "test values and labels")                             \
+    X(TEXT, train, NULL, 0, 0, "X.npy;Y.npy[;NAME=FILE.npy]..",                                    \
+      "training values, labels, columns")                                                          \
+    X(TEXT, test, NULL, 0, 0, "X.npy;Y.npy[;NAME=FILE.npy]..", "test values, labels, columns")     \
     X(CHOICE, as, "table", 0, 0, "table|signal", "what an N x D array is: columns or one channel") \
     X(INTEGER, classes, "0", 0, KD2M_CLASSES_LIMIT, "N", "classes; 0 = highest label + 1")
 
@@ -29,6 +31,37 @@ static void add_channel(kd2m_array *values) {
     values->shape[1] = 1;
 }
 
+/* Cuts `text` before the next ';' and returns what follows it, NULL behind the last. */
+static char *cut(char *text) {
+    char *end = strchr(text, ';');
+    if (end)
+        *end++ = '\0';
+    return end;
+}
+
+/* 'NAME=FILE.npy': a column, or the times. */
+static kd2m_status read_column(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
+                               char *text) {
+    kd2m_status status = KD2M_OK;
+    kd2m_array numbers = {0};
+    char *path = strchr(text, '=');
+    if (!path || path == text || path[1] == '\0')
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "npy: '%s' must be a column's name and file, NAME=FILE.npy", text);
+    *path++ = '\0';
+    KD2M_TRY(kd2m_array_read(&numbers, context, path));
+    if (strcmp(text, "time") == 0)
+        KD2M_TRY(kd2m_raw_data_take_times(context, part, &part->time, &numbers, path));
+    else if (strcmp(text, "until") == 0)
+        KD2M_TRY(kd2m_raw_data_take_times(context, part, &part->until, &numbers, path));
+    else
+        KD2M_TRY(kd2m_raw_data_take_column(context, raw, part, text, &numbers, path));
+
+cleanup:
+    kd2m_array_clear(context, &numbers);
+    return status;
+}
+
 static kd2m_status read_part(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
                              const char *key, const char *paths, bool signal) {
     kd2m_status status = KD2M_OK;
@@ -37,18 +70,22 @@ static kd2m_status read_part(kd2m_context *context, kd2m_raw_data *raw, kd2m_par
     kd2m_array labels = {0};
 
     KD2M_TRY(kd2m_text_copy(context, &values_path, paths));
-    char *labels_path = strchr(values_path, ';');
-    if (!labels_path || labels_path == values_path || labels_path[1] == '\0') {
+    char *labels_path = cut(values_path);
+    char *column = labels_path ? cut(labels_path) : NULL;
+    if (!labels_path || *values_path == '\0' || *labels_path == '\0') {
         status = kd2m_fail(context, KD2M_ERROR_USAGE,
                            "npy: %s='%s' must name two files, %s=X.npy;Y.npy", key, paths, key);
         goto cleanup;
     }
-    *labels_path++ = '\0';
     KD2M_TRY(kd2m_array_read(&values, context, values_path));
     KD2M_TRY(kd2m_array_read(&labels, context, labels_path));
     if (signal && values.dims == 2)
         add_channel(&values);
     KD2M_TRY(kd2m_raw_data_take(context, raw, part, &values, values_path, &labels, labels_path));
+    for (char *next; column; column = next) {
+        next = cut(column);
+        KD2M_TRY(read_column(context, raw, part, column));
+    }
 
 cleanup:
     kd2m_array_clear(context, &values);

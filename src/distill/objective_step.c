@@ -86,21 +86,26 @@ static void clear_gradients(kd2m_objective *objective) {
 
 /* Value of one term and factor times its gradient, added where it belongs. */
 static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bound,
-                                 const int32_t *labels) {
+                                 const kd2m_batch *batch) {
     kd2m_status status = KD2M_OK;
-    size_t batch = objective->batch, classes = objective->classes;
+    size_t rows = objective->batch, classes = objective->classes;
     if (!bound->metric) {
-        KD2M_TRY(kd2m_net_cross_entropy(objective->student, labels, batch, &bound->last.value,
+        KD2M_TRY(kd2m_net_cross_entropy(objective->student, batch->labels, rows, &bound->last.value,
                                         objective->logits_scratch));
         bound->last.certificate.converged = 1;
-        add_scaled(objective->logits_gradient, objective->logits_scratch, batch * classes,
+        add_scaled(objective->logits_gradient, objective->logits_scratch, rows * classes,
                    bound->factor);
         return KD2M_OK;
     }
-    kd2m_sample x = {.rows = batch, .labels = labels, .classes = classes};
-    kd2m_sample y = x;
-    y.rows = kd2m_teacher_rows(objective->teacher);
-    y.labels = kd2m_teacher_labels(objective->teacher);
+    kd2m_sample x = {.rows = rows,
+                     .labels = batch->labels,
+                     .classes = classes,
+                     .columns = batch->columns,
+                     .column_count = batch->column_count};
+    kd2m_sample y = {.rows = kd2m_teacher_rows(objective->teacher),
+                     .labels = kd2m_teacher_labels(objective->teacher),
+                     .classes = classes};
+    y.columns = kd2m_teacher_columns(objective->teacher, &y.column_count);
     x.logits = objective->logits;
     y.logits = objective->teacher_logits;
     x.logits_stride = y.logits_stride = classes;
@@ -121,9 +126,9 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
     KD2M_TRY(kd2m_metric_prepare(bound->metric, &x, &y));
     KD2M_TRY(kd2m_metric_evaluate(bound->metric, &x, &y, &bound->last, &gradient));
     if (gradient.features)
-        add_scaled(match->gradient, gradient.features, batch * x.dim, bound->factor);
+        add_scaled(match->gradient, gradient.features, rows * x.dim, bound->factor);
     if (gradient.logits)
-        add_scaled(objective->logits_gradient, gradient.logits, batch * classes, bound->factor);
+        add_scaled(objective->logits_gradient, gradient.logits, rows * classes, bound->factor);
 cleanup:
     return status == KD2M_OK
                ? status
@@ -131,9 +136,9 @@ cleanup:
 }
 
 static kd2m_status time_term(kd2m_objective *objective, kd2m_bound_term *bound,
-                             const int32_t *labels) {
+                             const kd2m_batch *batch) {
     size_t outer = kd2m_profile_begin(objective->profile, bound->row, KD2M_PHASE_WHOLE);
-    kd2m_status status = evaluate_term(objective, bound, labels);
+    kd2m_status status = evaluate_term(objective, bound, batch);
     kd2m_profile_end(objective->profile, outer);
     return status;
 }
@@ -182,11 +187,11 @@ static double student_gradient_norm(const kd2m_objective *objective) {
 }
 
 /* Each term's own gradient norm, by a backward pass for it alone. */
-static kd2m_status measure_gradient_norms(kd2m_objective *objective, const int32_t *labels) {
+static kd2m_status measure_gradient_norms(kd2m_objective *objective, const kd2m_batch *batch) {
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < objective->loss->count; i++) {
         clear_gradients(objective);
-        KD2M_TRY(time_term(objective, &objective->terms[i], labels));
+        KD2M_TRY(time_term(objective, &objective->terms[i], batch));
         KD2M_TRY(backward(objective));
         objective->terms[i].sums.gradient_norm = student_gradient_norm(objective);
     }
@@ -211,12 +216,12 @@ kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *bat
     size_t outer = kd2m_profile_begin(objective->profile, objective->step_row, KD2M_PHASE_WHOLE);
     KD2M_TRY(forward(objective, batch));
     if (measure_shares)
-        KD2M_TRY(measure_gradient_norms(objective, batch->labels));
+        KD2M_TRY(measure_gradient_norms(objective, batch));
     clear_gradients(objective);
     objective->value = 0;
     for (size_t i = 0; i < objective->loss->count; i++) {
         kd2m_bound_term *bound = &objective->terms[i];
-        KD2M_TRY(time_term(objective, bound, batch->labels));
+        KD2M_TRY(time_term(objective, bound, batch));
         objective->value += bound->factor * bound->last.value;
         add_sums(bound);
     }

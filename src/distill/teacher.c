@@ -45,6 +45,11 @@ const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher) {
     return teacher->labels;
 }
 
+const kd2m_sample_column *kd2m_teacher_columns(const kd2m_teacher *teacher, size_t *count) {
+    *count = teacher->column_count;
+    return teacher->columns;
+}
+
 kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
                                     kd2m_teacher_layer *out) {
     return teacher->kind->find_layer(teacher, name, out);
@@ -95,11 +100,14 @@ kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, v
     for (size_t first = 0; first < total; first += batch) {
         fetch_rows(teacher, first, values, labels, ids);
         KD2M_TRY(kd2m_check_interrupt(context));
-        KD2M_TRY(kd2m_teacher_forward(teacher, &(kd2m_batch){batch, values, labels, ids}));
+        KD2M_TRY(kd2m_teacher_forward(teacher,
+                                      &(kd2m_batch){batch, values, labels, ids, .columns = NULL}));
         KD2M_TRY(visit(user, teacher, total - first < batch ? total - first : batch));
     }
 cleanup:
     teacher->labels = NULL;
+    teacher->columns = NULL;
+    teacher->column_count = 0;
     kd2m_free(context, ids);
     kd2m_free(context, labels);
     kd2m_free(context, values);

@@ -40,9 +40,11 @@ kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
 /* Runs a training batch, as the loader gives it: its values and its ids. */
 kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch);
 
-/* Rows that a forward yields, and their labels (of the last forward, owned by teacher or batch). */
+/* Rows that a forward yields, and their labels and columns (of the last forward, owned by teacher
+ * or batch). */
 size_t kd2m_teacher_rows(const kd2m_teacher *teacher);
 const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher);
+const kd2m_sample_column *kd2m_teacher_columns(const kd2m_teacher *teacher, size_t *count);
 
 /* out (rows x width after the reduction) = a layer of the last forward. `scratch` has room for the
  * whole map, rows x channels x positions; it may not be `out`. */

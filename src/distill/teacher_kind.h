@@ -6,7 +6,7 @@
 
 typedef struct kd2m_teacher_kind {
     kd2m_status (*find_layer)(kd2m_teacher *teacher, const char *name, kd2m_teacher_layer *out);
-    kd2m_status (*forward)(kd2m_teacher *teacher, const kd2m_batch *batch); /* sets labels, too */
+    kd2m_status (*forward)(kd2m_teacher *teacher, const kd2m_batch *batch); /* labels, too, &c. */
     kd2m_status (*read)(kd2m_teacher *teacher, size_t layer, float *out);   /* the whole map */
     kd2m_status (*evaluate)(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out);
     void (*free)(kd2m_context *context, void *own); /* `own` may be half made, never NULL */
@@ -21,7 +21,9 @@ struct kd2m_teacher {
     void *own;                               /* the kind's; owned */
     uint64_t digest;
     size_t rows;           /* that a forward yields */
-    const int32_t *labels; /* of the last forward */
+    const int32_t *labels; /* of the last forward, as the columns */
+    const kd2m_sample_column *columns;
+    size_t column_count;
 };
 
 /* The kinds: each sets kind and own before it can fail. */

@@ -32,6 +32,8 @@ static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch) {
     const float *values = batch->values;
     float *to = own->input;
     teacher->labels = batch->labels;
+    teacher->columns = batch->columns;
+    teacher->column_count = batch->column_count;
     if (!own->factor)
         return kd2m_net_forward(own->net, values);
     size_t channels = own->file->normalisation.channels;

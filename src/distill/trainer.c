@@ -16,6 +16,21 @@ static bool is(const char *choice, const char *word) {
     return strcmp(choice, word) == 0;
 }
 
+/* KD2M_ERROR_USAGE unless the training data have the columns that the terms tell groups by. */
+static kd2m_status check_columns(const kd2m_trainer *trainer) {
+    const kd2m_objective *objective = trainer->objective;
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        const char *column = objective->terms[i].info.column;
+        size_t number;
+        kd2m_status status =
+            column ? kd2m_dataset_find_column(trainer->dataset, column, &number) : KD2M_OK;
+        if (status != KD2M_OK)
+            return kd2m_fail_within(trainer->context, status, "term '%s'",
+                                    objective->terms[i].term->text);
+    }
+    return KD2M_OK;
+}
+
 static kd2m_status create_objective(kd2m_trainer *trainer) {
     const kd2m_train_settings *settings = trainer->settings;
     char *expression = NULL;
@@ -25,6 +40,7 @@ static kd2m_status create_objective(kd2m_trainer *trainer) {
     KD2M_TRY(kd2m_loss_parse(&loss, trainer->context, expression));
     KD2M_TRY(kd2m_objective_create(&trainer->objective, loss, trainer->student, trainer->graph,
                                    trainer->teacher, (uint64_t)settings->seed));
+    KD2M_TRY(check_columns(trainer));
     KD2M_TRY(kd2m_objective_measure(trainer->objective, is(settings->scale, "teacher")));
 cleanup:
     kd2m_free(trainer->context, expression);

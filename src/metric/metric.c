@@ -62,6 +62,7 @@ void kd2m_metric_describe(const kd2m_metric *metric, kd2m_metric_info *info) {
         .source = unit->descriptor->source,
         .traits = unit->traits,
         .degree = unit->degree,
+        .column = unit->column,
     };
 }
 

@@ -55,7 +55,7 @@ void fixture_open(fixture *out, kd2m_context *context, const char *teacher) {
         kd2m_dataset_fetch(out->dataset, KD2M_TRAIN, i * step, &out->normalisation,
                            out->values + i * info.sample_size, &out->labels[i]);
     }
-    out->batch = (kd2m_batch){FIXTURE_BATCH, out->values, out->labels, out->ids};
+    out->batch = (kd2m_batch){FIXTURE_BATCH, out->values, out->labels, out->ids, .columns = NULL};
 }
 
 void fixture_close(fixture *opened) {

@@ -114,7 +114,7 @@ static void check(const char *name, const char *architecture, const char *loss_t
         for (size_t i = 0; i < BATCH; i++)
             kd2m_dataset_fetch(dataset, KD2M_TRAIN, (step * BATCH + i) * 7919 % 60000,
                                &normalisation, values + 784 * i, &labels[i]);
-        const kd2m_batch batch = {BATCH, values, labels, NULL};
+        const kd2m_batch batch = {.rows = BATCH, .values = values, .labels = labels};
         EXPECT_OK(context, kd2m_objective_step(objective, &batch, false));
         EXPECT_CLOSE(golden[step], objective->value, 1e-4, 0);
         EXPECT_OK(context, kd2m_optimizer_step(optimizer, kd2m_schedule_at(&schedule, step)));

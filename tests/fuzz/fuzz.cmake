@@ -22,6 +22,7 @@ function(kd2m_fuzz name)
 endfunction()
 
 kd2m_fuzz(spec)
+kd2m_fuzz(number_list)
 kd2m_fuzz(npy)
 kd2m_fuzz(chain)
 kd2m_fuzz(idx)

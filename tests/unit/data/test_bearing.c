@@ -233,6 +233,37 @@ static void describes_its_data(void **state) {
     kd2m_dataset_free(dataset);
 }
 
+/* Window i of a part under two loads is what it is under one of them, and says which. */
+static void loads_take_turns(void **state) {
+    enum { LENGTH = 64, COUNT = 5 * 7 };
+    kd2m_dataset *both = open_by(context, "bearing:load=\"1,3\",train=5,test=1,length=64");
+    kd2m_dataset *alone[] = {open_by(context, "bearing:load=1,train=5,test=1,length=64"),
+                             open_by(context, "bearing:load=3,train=5,test=1,length=64")};
+    static const char *const loads[] = {"1", "3"}, *const speeds[] = {"1772", "1730"};
+    kd2m_column_info load, speed;
+    (void)state;
+    EXPECT_OK(context, kd2m_dataset_column(both, 0, &load));
+    EXPECT_OK(context, kd2m_dataset_column(both, 1, &speed));
+    assert_string_equal("load", load.name);
+    assert_string_equal("speed", speed.name);
+    for (size_t i = 0; i < COUNT; i++) {
+        float found[LENGTH], expected[LENGTH];
+        int32_t labels[2], codes[2];
+        size_t turn = i / 7 % 2;
+        EXPECT_OK(context, kd2m_dataset_read(both, KD2M_TRAIN, i, 1, found, &labels[0]));
+        EXPECT_OK(context, kd2m_dataset_read(alone[turn], KD2M_TRAIN, i, 1, expected, &labels[1]));
+        assert_memory_equal(expected, found, sizeof found);
+        assert_int_equal(labels[1], labels[0]);
+        EXPECT_OK(context, kd2m_dataset_read_codes(both, KD2M_TRAIN, 0, i, 1, &codes[0]));
+        EXPECT_OK(context, kd2m_dataset_read_codes(both, KD2M_TRAIN, 1, i, 1, &codes[1]));
+        assert_string_equal(loads[turn], load.texts[codes[0]]);
+        assert_string_equal(speeds[turn], speed.texts[codes[1]]);
+    }
+    kd2m_dataset_free(alone[1]);
+    kd2m_dataset_free(alone[0]);
+    kd2m_dataset_free(both);
+}
+
 /* More windows go on where fewer ended; training and test windows are never the same. */
 static void windows_have_numbers_of_their_own(void **state) {
     enum { LENGTH = 64 };
@@ -270,8 +301,9 @@ static void extremes_stay_finite(void **state) {
 static void refuses_what_no_machine_does(void **state) {
     static const struct {
         const char *spec, *message;
-    } cases[] = {{"bearing:load=4", "load"},
-                 {"bearing:load=-1", "load"},
+    } cases[] = {{"bearing:load=4", "load: numbers go from 0 to 3"},
+                 {"bearing:load=-1", "load: a number is expected"},
+                 {"bearing:load=0-", "load: a number is expected"},
                  {"bearing:speed=-1", "speed"},
                  {"bearing:snr=nan", "snr"},
                  {"bearing:length=63", "length"},
@@ -298,6 +330,7 @@ int main(void) {
         cmocka_unit_test(windows_are_the_same_on_any_threads),
         cmocka_unit_test(every_key_changes_the_data),
         cmocka_unit_test(describes_its_data),
+        cmocka_unit_test(loads_take_turns),
         cmocka_unit_test(windows_have_numbers_of_their_own),
         cmocka_unit_test(extremes_stay_finite),
         cmocka_unit_test(refuses_what_no_machine_does),

@@ -60,33 +60,45 @@ static json_t *columns_json(const kd2m_dataset *dataset, size_t count) {
     return columns;
 }
 
+static kd2m_status print_json(const kd2m_dataset *dataset, const kd2m_dataset_info *info) {
+    char digest[17];
+    json_t *shape = json_array();
+    for (size_t i = 0; i < info->dims; i++)
+        json_array_append_new(shape, json_integer((json_int_t)info->shape[i]));
+    snprintf(digest, sizeof digest, "%016" PRIx64, info->digest);
+    return cli_print_json(json_pack(
+        "{s:s, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:s}", "data", info->spec, "shape", shape,
+        "classes", (json_int_t)info->classes, "columns", columns_json(dataset, info->columns),
+        "train", (json_int_t)info->rows[KD2M_TRAIN], "validation",
+        (json_int_t)info->rows[KD2M_VALIDATION], "test", (json_int_t)info->rows[KD2M_TEST],
+        "dropped", (json_int_t)info->dropped, "digest", digest));
+}
+
+static void print_text(const kd2m_dataset *dataset, const kd2m_dataset_info *info) {
+    printf("%s: samples of ", info->spec);
+    for (size_t i = 0; i < info->dims; i++)
+        printf("%s%zu", i ? " x " : "", info->shape[i]);
+    printf(", %zu classes, %zu for training, ", info->classes, info->rows[KD2M_TRAIN]);
+    if (info->rows[KD2M_VALIDATION] > 0)
+        printf("%zu for validation, ", info->rows[KD2M_VALIDATION]);
+    printf("%zu for test, ", info->rows[KD2M_TEST]);
+    if (info->dropped > 0)
+        printf("%zu left out, ", info->dropped);
+    printf("digest %016" PRIx64 "\n", info->digest);
+    print_columns(dataset, info->columns);
+}
+
 static kd2m_status describe(kd2m_context *context, const kd2m_data_settings *settings, int json) {
-    const char *spec = settings->data;
     kd2m_dataset *dataset = NULL;
+    kd2m_dataset_info info;
     kd2m_status status = kd2m_dataset_open(&dataset, context, settings);
     if (status != KD2M_OK)
         return status;
-    kd2m_dataset_info info;
     kd2m_dataset_describe(dataset, &info);
-    char digest[17];
-    snprintf(digest, sizeof digest, "%016" PRIx64, info.digest);
-    if (json) {
-        json_t *shape = json_array();
-        for (size_t i = 0; i < info.dims; i++)
-            json_array_append_new(shape, json_integer((json_int_t)info.shape[i]));
-        status = cli_print_json(json_pack("{s:s, s:o, s:I, s:o, s:I, s:I, s:s}", "data", spec,
-                                          "shape", shape, "classes", (json_int_t)info.classes,
-                                          "columns", columns_json(dataset, info.columns), "train",
-                                          (json_int_t)info.rows[KD2M_TRAIN], "test",
-                                          (json_int_t)info.rows[KD2M_TEST], "digest", digest));
-    } else {
-        printf("%s: samples of ", spec);
-        for (size_t i = 0; i < info.dims; i++)
-            printf("%s%zu", i ? " x " : "", info.shape[i]);
-        printf(", %zu classes, %zu for training, %zu for test, digest %s\n", info.classes,
-               info.rows[KD2M_TRAIN], info.rows[KD2M_TEST], digest);
-        print_columns(dataset, info.columns);
-    }
+    if (json)
+        status = print_json(dataset, &info);
+    else
+        print_text(dataset, &info);
     kd2m_dataset_free(dataset);
     return status;
 }
@@ -102,6 +114,7 @@ int cli_data(int argc, char **argv) {
                "Examples:\n"
                "  kd2m data\n"
                "  kd2m data bearing:load=3\n"
+               "  kd2m data bearing:load=0-3 --split group:load --validation 0.25\n"
                "  kd2m data bearing --transform envelope-spectrum\n"
                "  kd2m data --transforms\n"
                "  kd2m data 'npy:train=X.npy;Y.npy,test=XT.npy;YT.npy'\n",

@@ -26,7 +26,9 @@ KD2M_BEGIN_DECLS
 #define KD2M_DATA_SETTINGS(X)                                                                      \
     X(TEXT,    data,         NULL,      0, 0,        "SPEC",   "data set, e.g. idx:DIR or bearing:load=1")             \
     X(TEXT,    transform,    NULL,      0, 0,        "CHAIN",  "applied to every sample, e.g. detrend+envelope-spectrum") \
+    X(TEXT,    split,        "random",  0, 0,        "random|group:COLUMN|time[:COLUMN]", "how those are chosen: by class, whole groups, the latest") \
     X(REAL,    validation,   "0.1",     0, 0.9,      "SHARE",  "share of the training data kept for validation")       \
+    X(REAL,    test,         "0",       0, 0.9,      "SHARE",  "share of them kept for test, where there is no test part")       \
     X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
 /* clang-format on */
 
@@ -52,6 +54,7 @@ typedef struct kd2m_dataset_info {
     size_t classes;        /* labels are 0..classes-1 */
     size_t columns;        /* beside the labels */
     size_t rows[3];        /* per split; 0 where there is none */
+    size_t dropped;        /* rows that lie across a cut in time and are in no split */
     uint64_t digest;       /* of all values, transformed, labels and columns, before the split */
 } kd2m_dataset_info;
 
@@ -62,10 +65,18 @@ typedef struct kd2m_column_info {
 } kd2m_column_info;
 
 /*
- * Opens the data set settings->data, sends its samples through settings->transform and cuts
- * settings->validation of its training rows off for validation, stratified by class, chosen by the
- * seed alone. The settings' texts are copied.
- * Errors: KD2M_ERROR_USAGE (settings, spec, chain), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels
+ * Opens the data set settings->data, sends its samples through settings->transform and cuts the
+ * shares settings->validation and, where it has no test part, settings->test of its training rows
+ * off by the rule settings->split:
+ *     random         of each class the same share, chosen by the seed alone
+ *     group:COLUMN   whole groups of rows with one code of the column, as near to the share as they
+ *                    get; the seed chooses among equals
+ *     time           the latest for test, those before for validation; rows that reach over a cut
+ *                    are left out (info.dropped)
+ *     time:COLUMN    the same for each code of the column by itself, as for recordings with clocks
+ *                    of their own
+ * Which rows test has does not depend on settings->validation. The settings' texts are copied.
+ * Errors: KD2M_ERROR_USAGE (settings, spec, chain, a split that can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels
  * out of range; NaN or infinity with count and first position; transforms that do not fit),
  * KD2M_ERROR_MEMORY.
  */

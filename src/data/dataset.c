@@ -11,6 +11,7 @@
 #include "context.h"
 #include "digest.h"
 #include "memory.h"
+#include "split.h"
 #include "transformed.h"
 
 #define KD2M_READER(name) extern const kd2m_reader kd2m_reader_##name;
@@ -22,6 +23,8 @@ static const kd2m_reader *const readers[] = {
 #include "readers.def"
 };
 #undef KD2M_READER
+
+static const char *const split_names[] = {"training", "validation", "test"};
 
 enum { READERS = sizeof readers / sizeof *readers };
 
@@ -101,35 +104,6 @@ static kd2m_status check_times(const kd2m_dataset *dataset, const kd2m_part *par
     return KD2M_OK;
 }
 
-/* Warns of classes that are tested but can't be learnt. */
-static kd2m_status warn_of_untrained(const kd2m_dataset *dataset) {
-    kd2m_status status = KD2M_OK;
-    const kd2m_raw_data *raw = &dataset->raw;
-    unsigned char *trained = NULL;
-    size_t missing = 0;
-    int32_t first = 0;
-
-    KD2M_TRY(kd2m_alloc(dataset->context, (void **)&trained, raw->classes, sizeof *trained));
-    for (size_t i = 0; i < raw->train.rows; i++)
-        trained[raw->train.labels[i]] = 1;
-    for (size_t i = 0; i < raw->test.rows; i++) {
-        int32_t label = raw->test.labels[i];
-        if (!trained[label]) {
-            first = missing++ == 0 ? label : first;
-            trained[label] = 1; /* counted once */
-        }
-    }
-    if (missing > 0 && raw->train.rows > 0)
-        kd2m_log(dataset->context, KD2M_LOG_WARNING,
-                 "data set '%s': %zu class(es) of the test data have no training row, the first is "
-                 "class %d",
-                 dataset->spec, missing, first);
-
-cleanup:
-    kd2m_free(dataset->context, trained);
-    return status;
-}
-
 static uint64_t digest_part(uint64_t digest, const kd2m_part *part, size_t sample_size) {
     size_t width = part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
     digest = kd2m_digest(digest, &part->rows, sizeof part->rows);
@@ -181,6 +155,37 @@ static kd2m_status validate(kd2m_context *context, const kd2m_data_settings *set
     if (status == KD2M_OK && !settings->data)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "no data set: say --data SPEC, e.g. --data bearing or --data idx:DIR");
+    return status == KD2M_OK ? kd2m_split_check(context, settings->split ? settings->split : "")
+                             : status;
+}
+
+/* Warns of classes that are tested but can't be learnt. */
+static kd2m_status warn_of_untrained(const kd2m_dataset *dataset) {
+    kd2m_status status = KD2M_OK;
+    unsigned char *trained = NULL;
+
+    KD2M_TRY(kd2m_alloc(dataset->context, (void **)&trained, dataset->raw.classes, 1));
+    for (size_t i = 0; i < dataset->row_count[KD2M_TRAIN]; i++)
+        trained[kd2m_dataset_label(dataset, KD2M_TRAIN, i)] = 1;
+    for (kd2m_split split = KD2M_VALIDATION; split <= KD2M_TEST; split++) {
+        size_t missing = 0;
+        int32_t first = 0;
+        for (size_t i = 0; i < dataset->row_count[split]; i++) {
+            int32_t label = kd2m_dataset_label(dataset, split, i);
+            if (trained[label])
+                continue;
+            first = missing++ == 0 ? label : first;
+            trained[label] = 1; /* counted once */
+        }
+        if (missing > 0 && dataset->row_count[KD2M_TRAIN] > 0)
+            kd2m_log(dataset->context, KD2M_LOG_WARNING,
+                     "data set '%s': %zu class(es) of the %s data have no training row, the first "
+                     "is class %d",
+                     dataset->spec, missing, split_names[split], first);
+    }
+
+cleanup:
+    kd2m_free(dataset->context, trained);
     return status;
 }
 
@@ -203,10 +208,10 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     KD2M_TRY(check_times(dataset, &raw->test, "test"));
     if (raw->classes == 0)
         raw->classes = (size_t)highest + 1;
-    KD2M_TRY(warn_of_untrained(dataset));
     KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     digest_data(dataset);
-    KD2M_TRY(kd2m_dataset_split(dataset, settings->validation, (uint64_t)settings->seed));
+    KD2M_TRY(kd2m_dataset_split(dataset, settings));
+    KD2M_TRY(warn_of_untrained(dataset));
     *out = dataset;
 
 cleanup:
@@ -241,6 +246,7 @@ void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info)
                                 .channels = dataset->raw.shape[0],
                                 .classes = dataset->raw.classes,
                                 .columns = dataset->raw.column_count,
+                                .dropped = dataset->dropped,
                                 .digest = dataset->digest};
     for (size_t i = 0; i < 3; i++) {
         info->shape[i] = dataset->raw.shape[i];
@@ -250,13 +256,12 @@ void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info)
 
 static kd2m_status check_rows(const kd2m_dataset *dataset, kd2m_split split, size_t first,
                               size_t count) {
-    static const char *const names[] = {"training", "validation", "test"};
     size_t rows = dataset->row_count[split];
     if (first <= rows && count <= rows - first)
         return KD2M_OK;
     return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
                      "rows %zu..%zu asked for, data set '%s' has %zu %s rows", first,
-                     first + count - 1, dataset->spec, rows, names[split]);
+                     first + count - 1, dataset->spec, rows, split_names[split]);
 }
 
 kd2m_status kd2m_dataset_read(const kd2m_dataset *dataset, kd2m_split split, size_t first,

@@ -2,6 +2,8 @@
 #ifndef KD2M_DATA_DATASET_H
 #define KD2M_DATA_DATASET_H
 
+#include <stdbool.h>
+
 #include "kd2m/array.h"
 #include "kd2m/data.h"
 #include "kd2m/settings.h"
@@ -90,20 +92,16 @@ struct kd2m_dataset {
     char *spec;
     char *transform; /* the chain in its plain form */
     kd2m_raw_data raw;
-    uint32_t *rows[3]; /* per split: row numbers in its part (train, train, test), ascending */
+    uint32_t *rows[3]; /* per split: row numbers in its part, ascending */
     size_t row_count[3];
+    bool test_cut;  /* the test rows are rows of raw.train */
+    size_t dropped; /* rows that lie across a cut in time */
     uint64_t digest;
 };
 
-/*
- * Fills dataset->rows from dataset->raw: of each class `validation` of the training rows, rounded,
- * go to validation (never all of a class), chosen by `seed` alone. Errors: KD2M_ERROR_MEMORY.
- */
-kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, double validation, uint64_t seed);
-
 /* The part that the rows of a split lie in. */
 static inline const kd2m_part *kd2m_dataset_part(const kd2m_dataset *dataset, kd2m_split split) {
-    return split == KD2M_TEST ? &dataset->raw.test : &dataset->raw.train;
+    return split == KD2M_TEST && !dataset->test_cut ? &dataset->raw.test : &dataset->raw.train;
 }
 
 /* The label of a row of a split. */

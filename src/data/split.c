@@ -1,83 +1,117 @@
-/*
- * The validation split, stratified: each class gives the same share of its training rows, rounded,
- * and keeps at least one for training. Which rows, the seed alone decides. Time O(rows + classes).
- */
+/* Sharing rows out: see split.h. Time O(rows) beside the rule's. */
+#include "split.h"
+
 #include <math.h>
+#include <string.h>
 
 #include "context.h"
-#include "dataset.h"
 #include "memory.h"
-#include "rng.h"
 
-/* Sorts row numbers by class (counting sort): class c's rows are by_class[start[c]..start[c+1]-1],
- * ascending. `start` has classes + 1 elements, zeroed. */
-static void group_rows(const kd2m_part *part, size_t classes, size_t *start, uint32_t *by_class) {
-    for (size_t i = 0; i < part->rows; i++)
-        start[part->labels[i]]++;
-    size_t sum = 0;
-    for (size_t c = 0; c <= classes; c++) {
-        sum += start[c];
-        start[c] = sum;
-    }
-    for (size_t i = part->rows; i-- > 0;)
-        by_class[--start[part->labels[i]]] = (uint32_t)i;
+/* Behind `word`, or behind 'word:', in `rule`; NULL if the rule is another. */
+static const char *behind(const char *rule, const char *word) {
+    size_t length = strlen(word);
+    if (strncmp(rule, word, length) != 0)
+        return NULL;
+    return rule[length] == '\0'                              ? rule + length
+           : rule[length] == ':' && rule[length + 1] != '\0' ? rule + length + 1
+                                                             : NULL;
 }
 
-static size_t validation_share(size_t count, double validation) {
-    size_t share = (size_t)floor((double)count * validation + 0.5);
-    return share == count && count > 0 ? count - 1 : share;
+kd2m_status kd2m_split_check(kd2m_context *context, const char *rule) {
+    const char *column = behind(rule, "group");
+    if (strcmp(rule, "random") == 0 || (column && *column) || behind(rule, "time"))
+        return KD2M_OK;
+    return kd2m_fail(context, KD2M_ERROR_USAGE,
+                     "split '%s': say random, group:COLUMN, time or time:COLUMN", rule);
 }
 
-/* Marks the rows that go to validation; returns how many. */
-static size_t choose_rows(uint64_t seed, double validation, size_t classes, const size_t *start,
-                          uint32_t *by_class, unsigned char *chosen) {
-    size_t total = 0;
-    for (size_t c = 0; c < classes; c++) {
-        uint32_t *rows = by_class + start[c];
-        size_t count = start[c + 1] - start[c];
-        size_t share = validation_share(count, validation);
-        kd2m_rng rng;
-        kd2m_rng_init(&rng, seed, KD2M_STREAM_SPLIT, c);
-        kd2m_rng_shuffle(&rng, rows, count);
-        for (size_t i = 0; i < share; i++)
-            chosen[rows[i]] = 1;
-        total += share;
-    }
-    return total;
+void kd2m_split_shares(const kd2m_sharing *sharing, size_t count, size_t *test,
+                       size_t *validation) {
+    size_t most = count > 0 ? count - 1 : 0;
+    *test = (size_t)floor((double)count * sharing->test + 0.5);
+    *validation = (size_t)floor((double)count * sharing->validation + 0.5);
+    *test = *test < most ? *test : most;
+    *validation = *validation < most - *test ? *validation : most - *test;
 }
 
-static kd2m_status alloc_rows(kd2m_dataset *dataset, kd2m_split split, size_t count) {
-    dataset->row_count[split] = count;
-    return kd2m_alloc(dataset->context, (void **)&dataset->rows[split], count, sizeof(uint32_t));
-}
-
-kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, double validation, uint64_t seed) {
+static kd2m_status apply_rule(kd2m_sharing *sharing, const char *rule) {
+    const kd2m_dataset *dataset = sharing->dataset;
+    const char *group = behind(rule, "group"), *clock = behind(rule, "time");
+    const char *name = group ? group : clock;
+    size_t column = KD2M_NO_COLUMN;
     kd2m_status status = KD2M_OK;
-    kd2m_context *context = dataset->context;
-    const kd2m_part *train = &dataset->raw.train;
-    size_t classes = dataset->raw.classes;
-    size_t *start = NULL;
-    uint32_t *by_class = NULL;
-    unsigned char *chosen = NULL;
-    size_t next[2] = {0, 0};
+    if (name && *name)
+        status = kd2m_dataset_find_column(dataset, name, &column);
+    if (status == KD2M_OK)
+        status = group   ? kd2m_split_groups(sharing, column)
+                 : clock ? kd2m_split_time(sharing, column)
+                         : kd2m_split_random(sharing);
+    return status == KD2M_OK ? status
+                             : kd2m_fail_within(dataset->context, status, "split '%s'", rule);
+}
 
-    KD2M_TRY(kd2m_alloc(context, (void **)&start, classes + 1, sizeof *start));
-    KD2M_TRY(kd2m_alloc(context, (void **)&by_class, train->rows, sizeof *by_class));
-    KD2M_TRY(kd2m_alloc(context, (void **)&chosen, train->rows, sizeof *chosen));
-    group_rows(train, classes, start, by_class);
-    size_t held_out = choose_rows(seed, validation, classes, start, by_class, chosen);
+static kd2m_status check_shares(const kd2m_dataset *dataset, const kd2m_data_settings *settings) {
+    if (settings->test > 0 && dataset->raw.test.rows > 0)
+        return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
+                         "'%s' has %zu test rows of its own: leave --test out", dataset->spec,
+                         dataset->raw.test.rows);
+    if (settings->validation + settings->test >= 1)
+        return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
+                         "shares of %g for validation and %g for test leave nothing to train on",
+                         settings->validation, settings->test);
+    return KD2M_OK;
+}
 
-    KD2M_TRY(alloc_rows(dataset, KD2M_TRAIN, train->rows - held_out));
-    KD2M_TRY(alloc_rows(dataset, KD2M_VALIDATION, held_out));
-    KD2M_TRY(alloc_rows(dataset, KD2M_TEST, dataset->raw.test.rows));
-    for (size_t i = 0; i < train->rows; i++)
-        dataset->rows[chosen[i]][next[chosen[i]]++] = (uint32_t)i;
+static kd2m_status count_rows(kd2m_dataset *dataset, const unsigned char *places, bool test_cut) {
+    const kd2m_raw_data *raw = &dataset->raw;
+    size_t counts[KD2M_NOWHERE + 1] = {0};
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < raw->train.rows; i++)
+        counts[places[i]]++;
+    if (raw->train.rows > 0 && counts[KD2M_TRAIN] == 0)
+        return kd2m_fail(dataset->context, KD2M_ERROR_USAGE,
+                         "none of the %zu training rows of '%s' is left to train on",
+                         raw->train.rows, dataset->spec);
+    if (!test_cut)
+        counts[KD2M_TEST] = raw->test.rows;
+    for (size_t split = 0; split < 3; split++) {
+        dataset->row_count[split] = counts[split];
+        KD2M_TRY(kd2m_alloc(dataset->context, (void **)&dataset->rows[split], counts[split],
+                            sizeof(uint32_t)));
+    }
+    dataset->dropped = counts[KD2M_NOWHERE];
+cleanup:
+    return status;
+}
+
+static void fill_rows(kd2m_dataset *dataset, const unsigned char *places) {
+    size_t next[KD2M_NOWHERE] = {0};
+    for (size_t i = 0; i < dataset->raw.train.rows; i++)
+        if (places[i] != KD2M_NOWHERE)
+            dataset->rows[places[i]][next[places[i]]++] = (uint32_t)i;
     for (size_t i = 0; i < dataset->raw.test.rows; i++)
         dataset->rows[KD2M_TEST][i] = (uint32_t)i;
+}
+
+kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, const kd2m_data_settings *settings) {
+    size_t rows = dataset->raw.train.rows;
+    kd2m_sharing sharing = {dataset, settings->validation, settings->test, (uint64_t)settings->seed,
+                            NULL};
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(check_shares(dataset, settings));
+    KD2M_TRY(kd2m_alloc(dataset->context, (void **)&sharing.places, rows, 1));
+    memset(sharing.places, KD2M_TRAIN, rows);
+    if (rows > 0)
+        KD2M_TRY(apply_rule(&sharing, settings->split));
+    dataset->test_cut = settings->test > 0;
+    KD2M_TRY(count_rows(dataset, sharing.places, dataset->test_cut));
+    fill_rows(dataset, sharing.places);
+    if (dataset->dropped > 0)
+        kd2m_log(dataset->context, KD2M_LOG_INFO,
+                 "%zu rows are left out: they begin before a cut in time and end behind it",
+                 dataset->dropped);
 
 cleanup:
-    kd2m_free(context, start);
-    kd2m_free(context, by_class);
-    kd2m_free(context, chosen);
+    kd2m_free(dataset->context, sharing.places);
     return status;
 }

@@ -105,6 +105,14 @@ expect 2 "to=LENGTH" "$kd2m" data $small --transform resample
 expect 2 "did you mean 'crop'" "$kd2m" train --data $small --model cnn1d --augment crp --batch-size 16 --out run
 expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --augment crop --batch-size 16 --out run
 
+# splits
+expect 2 "group:COLUMN" "$kd2m" train --data $small --model cnn1d --split grop:load --out run
+expect 2 "there are 'load', 'speed'" "$kd2m" train --data $small --model cnn1d --split group:machine --out run
+expect 2 "1 group.s. by 'load', but 2 are needed" "$kd2m" train --data $small --model cnn1d --split group:load --out run
+expect 2 "when samples were taken" "$kd2m" train --data $small --model cnn1d --split time --out run
+expect 2 "leave --test out" "$kd2m" train --data $small --model cnn1d --test 0.2 --out run
+expect 2 "nothing to train on" "$kd2m" data bearing:train=10,test=0 --validation 0.5 --test 0.5
+
 # runs and models
 rm -rf run teacher
 "$kd2m" train -q --data $small --model cnn1d:width=0.25 --epochs 1 --batch-size 16 --out teacher >/dev/null || exit 1

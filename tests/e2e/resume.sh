@@ -7,14 +7,15 @@ kd2m=$1
 kills=${2:-6}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-data=bearing:train=40,test=10
+data=bearing:load=0-2,train=54,test=10
 
 "$kd2m" train -q --data $data --model cnn1d:width=0.5 --epochs 2 --batch-size 32 \
-    --out "$folder/teacher" >/dev/null
+    --split group:load --out "$folder/teacher" >/dev/null
 # To be called in a subshell: the process becomes the run, so that a signal meets it.
 distil() {
     exec "$kd2m" distill -q --data $data --model cnn1d:width=0.25 --teacher "$folder/teacher" \
         --loss 'ce + 1*cond(w2)@features + 0.5*kd:T=4' --epochs 150 --batch-size 32 \
+        --split group:load \
         --augment 'shift:max=64+gain+noise:sd=0.05' --optimizer "$optimizer" "$@" >/dev/null
 }
 

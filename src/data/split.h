@@ -1,0 +1,47 @@
+/*
+ * How the rows of the training part are shared out among training, validation and, where the data
+ * have no test part of their own, test. Each rule of --split is a file:
+ *
+ *     random          by class, each its share                                     split_random.c
+ *     group:COLUMN    whole groups of rows that have a code of COLUMN in common    split_group.c
+ *     time[:COLUMN]   the earliest rows train, the latest test; with a column, on  split_time.c
+ *                     the clock of each of its codes
+ *
+ * The rows for test do not depend on the share for validation.
+ */
+#ifndef KD2M_DATA_SPLIT_H
+#define KD2M_DATA_SPLIT_H
+
+#include "dataset.h"
+
+#define KD2M_NOWHERE 3 /* the place of a row that no split has; the others are of kd2m_split */
+
+typedef struct kd2m_sharing {
+    const kd2m_dataset *dataset;
+    double validation, test; /* shares of the rows to be placed; sum below 1 */
+    uint64_t seed;
+    /* Of each row of the training part. Rules place those that arrive as KD2M_TRAIN. */
+    unsigned char *places;
+} kd2m_sharing;
+
+#define KD2M_NO_COLUMN SIZE_MAX
+
+/* The rules. `column` is a number in the data set, one that the training part has. */
+kd2m_status kd2m_split_random(kd2m_sharing *sharing);
+kd2m_status kd2m_split_groups(kd2m_sharing *sharing, size_t column);
+kd2m_status kd2m_split_time(kd2m_sharing *sharing, size_t column);
+
+/* Of `count` rows those for test and for validation, by their shares, rounded; one is left. */
+void kd2m_split_shares(const kd2m_sharing *sharing, size_t count, size_t *test, size_t *validation);
+
+/* KD2M_ERROR_USAGE unless `rule` is one of the above; columns are not looked at. */
+kd2m_status kd2m_split_check(kd2m_context *context, const char *rule);
+
+/*
+ * Fills dataset->rows from dataset->raw by the settings split, validation, test and seed. Errors:
+ * KD2M_ERROR_USAGE: unknown column, data without times, too few groups, test rows asked for where
+ * there are some, nothing left to train on; KD2M_ERROR_MEMORY.
+ */
+kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, const kd2m_data_settings *settings);
+
+#endif

@@ -2,7 +2,8 @@
 function(kd2m_script_test name)
     add_test(NAME e2e_${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${name}.sh
              $<TARGET_FILE:kd2m_command> ${ARGN})
-    set_tests_properties(e2e_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+    set_tests_properties(e2e_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300
+                         ENVIRONMENT "${KD2M_TEST_ENVIRONMENT}")
 endfunction()
 
 if(KD2M_NN)

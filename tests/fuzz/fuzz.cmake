@@ -19,6 +19,7 @@ function(kd2m_fuzz name)
         target_sources(fuzz_${name} PRIVATE fuzz/replay.c)
         add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${corpus})
     endif()
+    set_tests_properties(fuzz_${name} PROPERTIES ENVIRONMENT "${KD2M_TEST_ENVIRONMENT}")
 endfunction()
 
 kd2m_fuzz(spec)

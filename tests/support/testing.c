@@ -2,6 +2,7 @@
 
 #include <ftw.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,31 @@ uint32_t testing_stream(const char *name) {
     for (; *name; name++)
         stream = (stream ^ (unsigned char)*name) * 0x01000193U;
     return stream;
+}
+
+typedef struct side {
+    void (*work)(void *job);
+    void *job;
+    pthread_barrier_t *start;
+} side;
+
+static void *run_side(void *user) {
+    side *own = user;
+    pthread_barrier_wait(own->start);
+    own->work(own->job);
+    return NULL;
+}
+
+void testing_side_by_side(void (*work)(void *job), void *first, void *second) {
+    pthread_barrier_t start;
+    side sides[2] = {{work, first, &start}, {work, second, &start}};
+    pthread_t threads[2];
+    assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_side, &sides[i]), 0);
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&start);
 }
 
 const char *testing_data(const char *name) {

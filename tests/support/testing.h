@@ -47,6 +47,10 @@ void testing_expect_close(double expected, double value, double absolute, double
 float testing_hashed(size_t index, uint32_t stream);
 uint32_t testing_stream(const char *name);
 
+/* Calls work(first) and work(second) in threads of their own that start together, and waits for
+ * both. cmocka's checks belong to the main thread: the work only notes how it went. */
+void testing_side_by_side(void (*work)(void *job), void *first, void *second);
+
 /* 'KD2M_TEST_DATA/name', or NULL with a message on stdout where it is not there. Static buffer. */
 const char *testing_data(const char *name);
 

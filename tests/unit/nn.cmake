@@ -4,7 +4,7 @@ kd2m_test(nn_operators unit/nn/test_operators.c ${nn_pair})
 # other processors, other layouts
 add_test(NAME nn_operators_avx2 COMMAND test_nn_operators)
 set_tests_properties(nn_operators_avx2 PROPERTIES TIMEOUT 300
-                     ENVIRONMENT "OMP_NUM_THREADS=2;GOMP_SPINCOUNT=10000;ONEDNN_MAX_CPU_ISA=AVX2")
+                     ENVIRONMENT "${KD2M_TEST_ENVIRONMENT};ONEDNN_MAX_CPU_ISA=AVX2")
 kd2m_test(nn_net unit/nn/test_net.c ${nn_pair})
 kd2m_test(nn_parameters unit/nn/test_parameters.c ${nn_pair})
 kd2m_test(nn_refusals unit/nn/test_refusals.c ${nn_pair})

@@ -1,7 +1,6 @@
 /* Two contexts train in two threads at once: the bytes of runs made one after the other. */
 #include "fixture.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 static char teacher_path[256];
@@ -10,7 +9,6 @@ typedef struct job {
     kd2m_context *context;
     kd2m_train_settings settings;
     char alone[128], beside[128]; /* run folders */
-    pthread_barrier_t *start;
     kd2m_status status;
 } job;
 
@@ -35,31 +33,19 @@ static kd2m_status train(job *work, const char *folder) {
     return kd2m_run(&result, work->context, folder, &work->settings, KD2M_RUN_NEW);
 }
 
-/* cmocka's checks belong to the main thread: a worker only notes its status. */
-static void *train_beside(void *user) {
+static void train_beside(void *user) {
     job *work = user;
-    pthread_barrier_wait(work->start);
     work->status = train(work, work->beside);
-    return NULL;
 }
 
 static void test_same_bytes_side_by_side(void **state) {
     (void)state;
     job jobs[2] = {0};
-    pthread_t threads[2];
-    pthread_barrier_t start;
     job_open(&jobs[0], "mlp:128-8-7", "ce + kd:T=4 + cond(w2)", 2);
     job_open(&jobs[1], "cnn1d:width=0.25", "ce + 0.5*kd", 1);
     for (size_t i = 0; i < 2; i++)
         EXPECT_OK(jobs[i].context, train(&jobs[i], jobs[i].alone));
-    assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
-    for (size_t i = 0; i < 2; i++) {
-        jobs[i].start = &start;
-        assert_int_equal(pthread_create(&threads[i], NULL, train_beside, &jobs[i]), 0);
-    }
-    for (size_t i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
-    pthread_barrier_destroy(&start);
+    testing_side_by_side(train_beside, &jobs[0], &jobs[1]);
     for (size_t i = 0; i < 2; i++) {
         EXPECT_OK(jobs[i].context, jobs[i].status);
         fixture_expect_same_model(jobs[i].alone, jobs[i].beside);

@@ -1,9 +1,13 @@
-/* The nearest known name, by Levenshtein's edit distance: see spec.h. */
+/* The nearest known name, by Levenshtein's edit distance, and what is said of an unknown one: see
+ * spec.h. */
+#include <stdio.h>
 #include <string.h>
 
+#include "context.h"
 #include "spec.h"
 
 #define LENGTH_MAX 63
+#define LISTED_BYTES 640 /* of names in a message */
 
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
@@ -43,4 +47,23 @@ const char *kd2m_nearest_name(const char *name, const char *const *names, size_t
     }
     /* more than half of the letters wrong is another word */
     return best && 2 * best_distance <= strlen(name) + 1 ? best : NULL;
+}
+
+/* 'a, b, c and 4 more'. */
+static void list_names(char out[LISTED_BYTES + 64], const char *const *names, size_t count) {
+    size_t length = 0, listed = 0;
+    for (; listed < count && length + strlen(names[listed]) + 2 < LISTED_BYTES; listed++)
+        length += (size_t)sprintf(out + length, "%s%s", listed > 0 ? ", " : "", names[listed]);
+    if (listed < count)
+        sprintf(out + length, " and %zu more", count - listed);
+}
+
+kd2m_status kd2m_fail_unknown(kd2m_context *context, const char *owner, const char *kind,
+                              const char *name, const char *const *names, size_t count) {
+    char list[LISTED_BYTES + 64] = "none";
+    const char *nearest = kd2m_nearest_name(name, names, count);
+    list_names(list, names, count);
+    return kd2m_fail(context, KD2M_ERROR_USAGE, "%.100s has no %s '%.80s'%s%s%s; it has %s", owner,
+                     kind, name, nearest ? " (did you mean '" : "", nearest ? nearest : "",
+                     nearest ? "'?)" : "", list);
 }

@@ -72,4 +72,9 @@ void kd2m_format_number(char out[KD2M_NUMBER_SIZE], double value);
 /* The one of `count` names nearest to `name` by edit distance, or NULL if none is near. */
 const char *kd2m_nearest_name(const char *name, const char *const *names, size_t count);
 
+/* KD2M_ERROR_USAGE: 'OWNER has no KIND 'NAME'', the nearest of the `count` names that there are,
+ * and as many of them as a message has room for. */
+kd2m_status kd2m_fail_unknown(kd2m_context *context, const char *owner, const char *kind,
+                              const char *name, const char *const *names, size_t count);
+
 #endif

@@ -1,7 +1,7 @@
 /*
- * The checkpoint: one safetensors file with the student, the projectors, the optimiser's state, the
- * best epoch's student, and the state's numbers as JSON (17 digits: doubles come back to the bit).
- * Batches need no storing: the loader's depend on (seed, epoch, step) alone.
+ * The checkpoint: one safetensors file with the student, the projectors, the banks, the optimiser's
+ * state, the best epoch's student, and the state's numbers as JSON (17 digits: doubles come back to
+ * the bit). Batches and drawn positions need no storing: they depend on (seed, epoch, step) alone.
  */
 #include <math.h>
 #include <stdio.h>
@@ -126,6 +126,32 @@ cleanup:
     return status;
 }
 
+/* 'bank2' belongs to the third term. */
+static const char *bank_name(char name[NAME_SIZE], size_t term) {
+    snprintf(name, NAME_SIZE, "bank%zu", term);
+    return name;
+}
+
+static kd2m_status store_banks(const kd2m_objective *objective, kd2m_tensors *tensors) {
+    char name[NAME_SIZE];
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < objective->loss->count; i++)
+        if (objective->terms[i].bank)
+            KD2M_TRY(kd2m_bank_store(objective->terms[i].bank, tensors, bank_name(name, i)));
+cleanup:
+    return status;
+}
+
+static kd2m_status load_banks(kd2m_objective *objective, const kd2m_tensors *tensors) {
+    char name[NAME_SIZE];
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < objective->loss->count; i++)
+        if (objective->terms[i].bank)
+            KD2M_TRY(kd2m_bank_load(objective->terms[i].bank, tensors, bank_name(name, i)));
+cleanup:
+    return status;
+}
+
 static kd2m_status store_numbers(kd2m_trainer *trainer, kd2m_tensors *tensors) {
     kd2m_context *context = trainer->context;
     kd2m_objective *objective = trainer->objective;
@@ -192,6 +218,7 @@ kd2m_status kd2m_checkpoint_write(kd2m_trainer *trainer, kd2m_run_folder *folder
         if (objective->matches[i].projector)
             KD2M_TRY(
                 store_net(tensors, objective->matches[i].projector, objective->matches[i].name));
+    KD2M_TRY(store_banks(objective, tensors));
     KD2M_TRY(kd2m_optimizer_store(trainer->optimizer, tensors));
     if (trainer->best)
         KD2M_TRY(copy_tensors(tensors, trainer->best, "best", true));
@@ -214,6 +241,7 @@ kd2m_status kd2m_checkpoint_read(kd2m_trainer *trainer, kd2m_run_folder *folder)
         if (objective->matches[i].projector)
             KD2M_TRY(
                 load_net(objective->matches[i].projector, tensors, objective->matches[i].name));
+    KD2M_TRY(load_banks(objective, tensors));
     KD2M_TRY(kd2m_optimizer_load(trainer->optimizer, tensors));
     if (trainer->state.best_epoch > 0) {
         KD2M_TRY(kd2m_tensors_create(&best, context));

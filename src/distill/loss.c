@@ -9,8 +9,28 @@
 
 #define KD2M_LOSS_TERMS 64
 
-static const char *const reduction_names[] = {"pool", "flatten"};
+static const char *const reduction_names[] = {"pool", "flatten", "positions"};
 #define REDUCTIONS (sizeof reduction_names / sizeof *reduction_names)
+
+/* clang-format off */
+#define POSITIONS_SETTINGS(X)                                                                      \
+    X(INTEGER, rows, "0", 0, 1e9, "N", "positions of a batch that are drawn, 0 for all")
+/* beside the metric's own keys */
+#define TERM_SETTINGS(X)                                                                           \
+    X(INTEGER, bank, "0", 0, 1e9, "N", "rows of the teacher's that are kept from earlier batches")
+/* clang-format on */
+
+typedef struct positions_settings {
+    POSITIONS_SETTINGS(KD2M_SETTINGS_FIELD)
+} positions_settings;
+typedef struct term_settings {
+    TERM_SETTINGS(KD2M_SETTINGS_FIELD)
+} term_settings;
+
+#define POSITIONS_ROW(...) KD2M_SETTINGS_ROW(positions_settings, __VA_ARGS__)
+static const kd2m_setting positions_rows[] = {POSITIONS_SETTINGS(POSITIONS_ROW)};
+#define TERM_ROW(...) KD2M_SETTINGS_ROW(term_settings, __VA_ARGS__)
+static const kd2m_setting term_rows[] = {TERM_SETTINGS(TERM_ROW)};
 
 const char *kd2m_reduction_name(kd2m_reduction reduction) {
     return reduction_names[reduction];
@@ -77,10 +97,43 @@ static kd2m_status read_weight(cursor *in, kd2m_term *term) {
     return KD2M_OK;
 }
 
+/* A reduction behind its '/'. */
+static kd2m_status read_reduction(cursor *in, kd2m_term *term) {
+    static const kd2m_setting_list keys[REDUCTIONS] = {
+        [KD2M_REDUCTION_POSITIONS] = {positions_rows,
+                                      sizeof positions_rows / sizeof *positions_rows},
+    };
+    positions_settings settings = {0};
+    kd2m_spec *spec = NULL;
+    size_t found = 0;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_spec_parse_embedded(&spec, in->context, in->text, &in->at));
+    while (found < REDUCTIONS && strcmp(spec->name, reduction_names[found]) != 0)
+        found++;
+    if (found == REDUCTIONS || spec->inner) {
+        const char *near = kd2m_nearest_name(spec->name, reduction_names, REDUCTIONS);
+        status = kd2m_spec_fail(in->context, in->text, spec->position,
+                                "no reduction '%s%s': there are pool, flatten and positions%s%s%s",
+                                spec->name, spec->inner ? "(..)" : "",
+                                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        goto cleanup;
+    }
+    if (spec->item_count > 0 && keys[found].count == 0) {
+        status = kd2m_spec_fail(in->context, in->text, spec->items[0].position, "%s takes no keys",
+                                spec->name);
+        goto cleanup;
+    }
+    KD2M_TRY(kd2m_spec_settings(in->context, spec, NULL, &keys[found], &settings));
+    term->reduction = (kd2m_reduction)found;
+    term->rows = (size_t)settings.rows;
+cleanup:
+    kd2m_spec_free(in->context, spec);
+    return status;
+}
+
 /* '@' layer [ '/' reduction ] [ '~' teacher_layer ] */
 static kd2m_status read_layers(cursor *in, kd2m_term *term) {
     kd2m_status status = KD2M_OK;
-    char *reduction = NULL;
     if (!take(in, '@')) {
         KD2M_TRY(kd2m_text_copy(in->context, &term->layer, "features"));
         KD2M_TRY(kd2m_text_copy(in->context, &term->teacher_layer, "features"));
@@ -88,29 +141,36 @@ static kd2m_status read_layers(cursor *in, kd2m_term *term) {
     }
     term->layer_given = true;
     KD2M_TRY(read_name(in, &term->layer, "layer's name"));
-    if (take(in, '/')) {
-        skip_space(in);
-        size_t start = in->at;
-        KD2M_TRY(read_name(in, &reduction, "reduction's name"));
-        size_t found = 0;
-        while (found < REDUCTIONS && strcmp(reduction, reduction_names[found]) != 0)
-            found++;
-        if (found == REDUCTIONS) {
-            const char *near = kd2m_nearest_name(reduction, reduction_names, REDUCTIONS);
-            status = kd2m_spec_fail(
-                in->context, in->text, start, "no reduction '%s': there are pool and flatten%s%s%s",
-                reduction, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-            goto cleanup;
-        }
-        term->reduction = (kd2m_reduction)found;
-    }
+    if (take(in, '/'))
+        KD2M_TRY(read_reduction(in, term));
     if (take(in, '~'))
         KD2M_TRY(read_name(in, &term->teacher_layer, "teacher's layer"));
     else
         KD2M_TRY(kd2m_text_copy(in->context, &term->teacher_layer, term->layer));
 cleanup:
-    kd2m_free(in->context, reduction);
     return status;
+}
+
+/* Moves the keys that are the term's, not the metric's, from the metric's spec to the term. */
+static kd2m_status take_term_keys(kd2m_context *context, kd2m_spec *spec, kd2m_term *term) {
+    static const kd2m_setting_list keys = {term_rows, sizeof term_rows / sizeof *term_rows};
+    term_settings settings = {0};
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < spec->item_count; i++) {
+        kd2m_spec_item *item = &spec->items[i];
+        if (!item->key || strcmp(item->key, term_rows[0].name) != 0)
+            continue;
+        status = kd2m_settings_set(context, &keys, &settings, item->key, item->value);
+        if (status != KD2M_OK)
+            return kd2m_fail_within(context, status, "%s, position %zu", spec->name,
+                                    item->position + 1);
+        kd2m_free(context, item->key);
+        kd2m_free(context, item->value);
+        memmove(item, item + 1, (--spec->item_count - i) * sizeof *item);
+        break; /* no key stands twice */
+    }
+    term->bank = (size_t)settings.bank;
+    return KD2M_OK;
 }
 
 /* The text between two places, without the white space around it. */
@@ -136,6 +196,7 @@ static kd2m_status read_term(cursor *in, kd2m_term *term) {
         status = kd2m_spec_fail(in->context, in->text, metric_at, "ce takes no keys");
         goto cleanup;
     }
+    KD2M_TRY(take_term_keys(in->context, spec, term));
     if (!task)
         KD2M_TRY(kd2m_spec_text(in->context, &term->metric, spec));
     KD2M_TRY(read_layers(in, term));

@@ -3,85 +3,76 @@
 #include "objective.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "context.h"
-#include "layer.h"
 #include "memory.h"
-#include "zoo.h"
 
 static kd2m_status allocate_floats(kd2m_context *context, float **out, size_t rows, size_t width) {
     return kd2m_alloc(context, (void **)out, rows * width, sizeof **out);
 }
 
-/* A projector's weights have a seed of their own beside the student's (seeds are below 2^32). */
-static uint64_t projector_seed(uint64_t seed, size_t match) {
-    return seed | (uint64_t)(match + 1) << 32;
-}
-
-static kd2m_status add_projector(kd2m_objective *objective, size_t index, uint64_t seed) {
-    kd2m_match *match = &objective->matches[index];
-    kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_zoo_projector(&match->projector_graph, objective->context, match->student_width,
-                                match->teacher_width));
-    KD2M_TRY(kd2m_net_create(&match->projector, objective->context, match->projector_graph,
-                             objective->batch, KD2M_NET_TRAINING, true));
-    snprintf(match->name, sizeof match->name, "projector%zu", index);
-    KD2M_TRY(kd2m_net_initialise(match->projector, projector_seed(seed, index)));
-    KD2M_TRY(allocate_floats(objective->context, &match->student_gradient, objective->batch,
-                             match->student_width));
-    KD2M_TRY(allocate_floats(objective->context, &match->compared, objective->batch,
-                             match->teacher_width));
-    kd2m_log(objective->context, KD2M_LOG_INFO,
-             "%zu student features pass a trained projector to the teacher's %zu",
-             match->student_width, match->teacher_width);
-cleanup:
-    return status;
-}
-
 /* Finds or makes the match that a term names; its number goes to bound->match. */
-static kd2m_status bind_match(kd2m_objective *objective, kd2m_bound_term *bound, uint64_t seed) {
-    const kd2m_term *term = bound->term;
-    kd2m_match wanted = {.reduction = term->reduction};
-    const kd2m_net *student = objective->student;
-    kd2m_teacher_layer *layer = &wanted.teacher_layer;
+static kd2m_status bind_match(kd2m_objective *objective, kd2m_bound_term *bound) {
+    kd2m_match wanted;
+    size_t found = 0;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_graph_find(objective->student_graph, term->layer, &wanted.student_node));
-    KD2M_TRY(kd2m_teacher_find_layer(objective->teacher, term->teacher_layer, layer));
-    size_t channels = kd2m_net_channels(student, wanted.student_node);
-    size_t positions = kd2m_net_width(student, wanted.student_node) / channels;
-    wanted.student_width = kd2m_reduced_width(channels, positions, term->reduction);
-    wanted.teacher_width = kd2m_reduced_width(layer->channels, layer->positions, term->reduction);
-    bool project = wanted.student_width != wanted.teacher_width &&
-                   !(bound->info.traits & KD2M_METRIC_ANY_WIDTH);
-    for (size_t i = 0; i < objective->match_count; i++) {
-        const kd2m_match *match = &objective->matches[i];
-        if (match->reduction == wanted.reduction && match->student_node == wanted.student_node &&
-            match->teacher_layer.number == layer->number && (match->projector != NULL) == project) {
-            bound->match = i;
-            return KD2M_OK;
-        }
+    KD2M_TRY(kd2m_match_describe(&wanted, &objective->ends, bound->term,
+                                 bound->info.traits & KD2M_METRIC_ANY_WIDTH));
+    if (wanted.reduction == KD2M_REDUCTION_POSITIONS && (bound->info.traits & KD2M_METRIC_PAIRED) &&
+        wanted.student_positions != wanted.teacher_layer.positions) {
+        status = kd2m_fail(objective->context, KD2M_ERROR_USAGE,
+                           "%s compares position with position, but the student's layer '%s' has "
+                           "%zu of them and the teacher's '%s' %zu: take a metric that doesn't "
+                           "pair, or '/pool'",
+                           bound->info.name, bound->term->layer, wanted.student_positions,
+                           bound->term->teacher_layer, wanted.teacher_layer.positions);
+        goto cleanup;
     }
-    bound->match = objective->match_count++;
-    kd2m_match *match = &objective->matches[bound->match];
-    *match = wanted;
-    KD2M_TRY(allocate_floats(objective->context, &match->student, objective->batch,
-                             wanted.student_width));
-    KD2M_TRY(allocate_floats(objective->context, &match->teacher,
-                             kd2m_teacher_rows(objective->teacher), wanted.teacher_width));
-    KD2M_TRY(allocate_floats(objective->context, &match->gradient, objective->batch,
-                             project ? wanted.teacher_width : wanted.student_width));
-    if (project) {
-        KD2M_TRY(add_projector(objective, bound->match, seed));
-    } else {
-        match->compared = match->student;
-        match->student_gradient = match->gradient;
-    }
+    while (found < objective->match_count && !kd2m_match_same(&objective->matches[found], &wanted))
+        found++;
+    bound->match = found;
+    if (found < objective->match_count)
+        return KD2M_OK;
+    objective->matches[objective->match_count++] = wanted;
+    KD2M_TRY(
+        kd2m_match_prepare(&objective->matches[found], &objective->ends, found, objective->seed));
 cleanup:
     return status;
 }
 
-static kd2m_status bind_term(kd2m_objective *objective, kd2m_bound_term *bound, uint64_t seed) {
+/* What the term's metric looks at beside features. */
+static kd2m_row_needs needs_of(const kd2m_objective *objective, const kd2m_bound_term *bound) {
+    unsigned logits = KD2M_METRIC_ON_LOGITS | KD2M_METRIC_WITH_LOGITS;
+    return (kd2m_row_needs){
+        .classes = bound->info.traits & logits ? objective->classes : 0,
+        .labels = bound->info.traits & KD2M_METRIC_LABELS,
+        .column = bound->info.column,
+    };
+}
+
+/* Memory for rows that are not the batch's own: positions, and those of earlier batches. */
+static kd2m_status bind_rows(kd2m_objective *objective, kd2m_bound_term *bound) {
+    kd2m_context *context = objective->context;
+    const kd2m_match *match = &objective->matches[bound->match];
+    kd2m_row_needs needs = needs_of(objective, bound);
+    kd2m_status status = KD2M_OK;
+    if (match->student_drawn) {
+        KD2M_TRY(kd2m_row_store_create(&bound->x_rows, context, match->student_rows, &needs));
+        KD2M_TRY(kd2m_row_store_create(&bound->y_rows, context, match->teacher_rows, &needs));
+    }
+    if (bound->term->bank == 0)
+        return KD2M_OK;
+    needs.dim = match->teacher_width;
+    KD2M_TRY(
+        kd2m_bank_create(&bound->bank, context, bound->term->bank, match->teacher_rows, &needs));
+    kd2m_log(context, KD2M_LOG_INFO, "term '%s': a bank of %zu of the teacher's rows, %.1f MB",
+             bound->term->text, bound->bank->store->capacity,
+             (double)kd2m_row_store_bytes(bound->bank->store) / 1e6);
+cleanup:
+    return status;
+}
+
+static kd2m_status bind_term(kd2m_objective *objective, kd2m_bound_term *bound) {
     const kd2m_term *term = bound->term;
     kd2m_context *context = objective->context;
     bound->match = KD2M_NO_MATCH;
@@ -94,9 +85,14 @@ static kd2m_status bind_term(kd2m_objective *objective, kd2m_bound_term *bound, 
     if (status != KD2M_OK)
         return kd2m_fail_within(context, status, "term '%s'", term->text);
     kd2m_metric_describe(bound->metric, &bound->info);
-    if (!objective->teacher)
+    if (!objective->ends.teacher)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "term '%s' compares with a teacher: give one with --teacher", term->text);
+    if (term->bank > 0 && (bound->info.traits & KD2M_METRIC_PAIRED))
+        return kd2m_fail(context, KD2M_ERROR_USAGE,
+                         "term '%s': %s compares rows of the same samples, so earlier rows are no "
+                         "use to it: leave bank= out",
+                         term->text, bound->info.name);
     if (bound->info.traits & KD2M_METRIC_ON_LOGITS) {
         if (term->layer_given)
             return kd2m_fail(context, KD2M_ERROR_USAGE,
@@ -104,7 +100,9 @@ static kd2m_status bind_term(kd2m_objective *objective, kd2m_bound_term *bound, 
                              bound->info.name);
         return KD2M_OK;
     }
-    status = bind_match(objective, bound, seed);
+    status = bind_match(objective, bound);
+    if (status == KD2M_OK)
+        status = bind_rows(objective, bound);
     return status == KD2M_OK ? status : kd2m_fail_within(context, status, "term '%s'", term->text);
 }
 
@@ -115,21 +113,19 @@ static size_t larger(size_t a, size_t b) {
 /* What a step works in, once the terms are bound. */
 static kd2m_status allocate_batch(kd2m_objective *objective) {
     kd2m_context *context = objective->context;
-    kd2m_teacher *teacher = objective->teacher;
+    kd2m_teacher *teacher = objective->ends.teacher;
     size_t batch = objective->batch, classes = objective->classes;
-    size_t rows = teacher ? kd2m_teacher_rows(teacher) : 0;
-    size_t widest = classes;
+    size_t most = batch, scratch = 0;
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < objective->match_count; i++) {
         const kd2m_match *match = &objective->matches[i];
-        const kd2m_teacher_layer *layer = &match->teacher_layer;
-        widest = larger(widest, kd2m_net_width(objective->student, match->student_node));
-        widest = larger(widest, layer->channels * layer->positions);
+        most = larger(most, match->student_rows);
+        scratch = larger(scratch, kd2m_match_scratch(match, &objective->ends));
     }
     KD2M_TRY(allocate_floats(context, &objective->logits, batch, classes));
     KD2M_TRY(allocate_floats(context, &objective->logits_gradient, batch, classes));
-    KD2M_TRY(allocate_floats(context, &objective->logits_scratch, batch, classes));
-    KD2M_TRY(allocate_floats(context, &objective->scratch, larger(batch, rows), widest));
+    KD2M_TRY(allocate_floats(context, &objective->logits_scratch, most, classes));
+    KD2M_TRY(allocate_floats(context, &objective->scratch, scratch, 1));
     if (teacher) {
         const kd2m_teacher_layer *logits = &objective->teacher_logits_layer;
         KD2M_TRY(kd2m_teacher_find_layer(teacher, "logits", &objective->teacher_logits_layer));
@@ -139,7 +135,8 @@ static kd2m_status allocate_batch(kd2m_objective *objective) {
                                logits->channels * logits->positions, classes);
             goto cleanup;
         }
-        KD2M_TRY(allocate_floats(context, &objective->teacher_logits, rows, classes));
+        KD2M_TRY(allocate_floats(context, &objective->teacher_logits, kd2m_teacher_rows(teacher),
+                                 classes));
     }
 cleanup:
     return status;
@@ -156,9 +153,8 @@ kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_ne
     objective->context = context;
     objective->loss = loss;
     loss = NULL;
-    objective->student = student;
-    objective->student_graph = student_graph;
-    objective->teacher = teacher;
+    objective->ends = (kd2m_match_ends){context, student, student_graph, teacher};
+    objective->seed = seed;
     objective->batch = kd2m_net_batch(student);
     objective->classes = student_graph->classes;
     size_t count = objective->loss->count;
@@ -166,7 +162,7 @@ kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_ne
     KD2M_TRY(kd2m_alloc(context, (void **)&objective->matches, count, sizeof *objective->matches));
     for (size_t i = 0; i < count; i++) {
         objective->terms[i].term = &objective->loss->terms[i];
-        KD2M_TRY(bind_term(objective, &objective->terms[i], seed));
+        KD2M_TRY(bind_term(objective, &objective->terms[i]));
     }
     KD2M_TRY(allocate_batch(objective));
     kd2m_objective_reset(objective);
@@ -178,16 +174,11 @@ cleanup:
     return status;
 }
 
-static void free_match(kd2m_context *context, kd2m_match *match) {
-    if (match->compared != match->student)
-        kd2m_free(context, match->compared);
-    if (match->student_gradient != match->gradient)
-        kd2m_free(context, match->student_gradient);
-    kd2m_free(context, match->student);
-    kd2m_free(context, match->teacher);
-    kd2m_free(context, match->gradient);
-    kd2m_net_free(match->projector);
-    kd2m_graph_free(match->projector_graph);
+static void clear_term(kd2m_bound_term *bound) {
+    kd2m_metric_free(bound->metric);
+    kd2m_row_store_free(bound->x_rows);
+    kd2m_row_store_free(bound->y_rows);
+    kd2m_bank_free(bound->bank);
 }
 
 void kd2m_objective_free(kd2m_objective *objective) {
@@ -195,9 +186,9 @@ void kd2m_objective_free(kd2m_objective *objective) {
         return;
     kd2m_context *context = objective->context;
     for (size_t i = 0; objective->terms && i < objective->loss->count; i++)
-        kd2m_metric_free(objective->terms[i].metric);
+        clear_term(&objective->terms[i]);
     for (size_t i = 0; i < objective->match_count; i++)
-        free_match(context, &objective->matches[i]);
+        kd2m_match_clear(context, &objective->matches[i]);
     kd2m_free(context, objective->terms);
     kd2m_free(context, objective->matches);
     kd2m_free(context, objective->logits);
@@ -214,9 +205,13 @@ void kd2m_objective_reset(kd2m_objective *objective) {
         objective->terms[i].sums = (kd2m_term_sums){0};
 }
 
+void kd2m_objective_seek(kd2m_objective *objective, uint64_t step) {
+    objective->step = step;
+}
+
 kd2m_status kd2m_objective_profile(kd2m_objective *objective, kd2m_profile *profile) {
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_net_profile(objective->student, profile));
+    KD2M_TRY(kd2m_net_profile(objective->ends.student, profile));
     for (size_t i = 0; i < objective->loss->count; i++) {
         kd2m_bound_term *bound = &objective->terms[i];
         const kd2m_profile_label label = {.part = "loss", .name = bound->term->text};
@@ -228,7 +223,7 @@ kd2m_status kd2m_objective_profile(kd2m_objective *objective, kd2m_profile *prof
         if (match->projector)
             KD2M_TRY(kd2m_profile_add(profile, &label, &match->row));
     }
-    if (objective->teacher)
+    if (objective->ends.teacher)
         KD2M_TRY(kd2m_profile_add(profile, &(kd2m_profile_label){.part = "teacher"},
                                   &objective->teacher_row));
     KD2M_TRY(kd2m_profile_add(profile,

@@ -12,28 +12,9 @@
 #ifndef KD2M_DISTILL_OBJECTIVE_H
 #define KD2M_DISTILL_OBJECTIVE_H
 
+#include "bank.h"
 #include "kd2m/metric.h"
-#include "loss.h"
-#include "net.h"
-#include "teacher.h"
-
-/* A layer of the student beside one of the teacher, shared by the terms that name the same pair. */
-typedef struct kd2m_match {
-    kd2m_reduction reduction;
-    size_t student_node;
-    kd2m_teacher_layer teacher_layer;
-    size_t student_width, teacher_width; /* after the reduction */
-    char name[32];                       /* of the projector in stored state, 'projector0' */
-    kd2m_graph *projector_graph;         /* owned; NULL where none is needed */
-    kd2m_net *projector;                 /* owned; NULL where none is needed */
-    double teacher_variance;             /* tr(B) over the training set */
-    float *student;                      /* batch x student_width: the student's rows */
-    float *compared;         /* batch x width: what terms see; = student without a projector */
-    float *teacher;          /* teacher's rows x teacher_width */
-    float *gradient;         /* batch x width: sum over terms of weight * gradient */
-    float *student_gradient; /* batch x student_width: the same before the projector */
-    size_t row;              /* the projector's, in a profile */
-} kd2m_match;
+#include "match.h"
 
 #define KD2M_NO_MATCH SIZE_MAX
 
@@ -50,9 +31,12 @@ typedef struct kd2m_bound_term {
     const kd2m_term *term; /* borrowed from the loss */
     kd2m_metric *metric;   /* owned; NULL for ce */
     kd2m_metric_info info;
-    size_t match;   /* number of its match, KD2M_NO_MATCH for terms on logits */
-    double divisor; /* see above */
-    double factor;  /* weight / divisor */
+    size_t match;                    /* number of its match, KD2M_NO_MATCH for terms on logits */
+    double divisor;                  /* see above */
+    double factor;                   /* weight / divisor */
+    kd2m_row_store *x_rows, *y_rows; /* what belongs to positions, where they are the rows; owned */
+    kd2m_bank *bank;                 /* owned; NULL without bank= */
+    kd2m_sample x, y;                /* what it compares in this step; borrowed */
     kd2m_term_sums sums;
     kd2m_metric_result last;
     size_t row; /* in a profile */
@@ -60,19 +44,19 @@ typedef struct kd2m_bound_term {
 
 typedef struct kd2m_objective {
     kd2m_context *context;
-    kd2m_loss *loss;                 /* owned */
-    kd2m_net *student;               /* borrowed, training kind */
-    const kd2m_graph *student_graph; /* borrowed */
-    kd2m_teacher *teacher;           /* borrowed, NULL without one */
+    kd2m_loss *loss;      /* owned */
+    kd2m_match_ends ends; /* the student, in training kind; the teacher, NULL without one */
     kd2m_teacher_layer teacher_logits_layer;
+    uint64_t seed;
+    uint64_t step; /* steps done: with the seed, what the next one draws follows from it */
     size_t batch, classes;
     kd2m_bound_term *terms; /* loss->count */
     kd2m_match *matches;
     size_t match_count;
     float *logits, *logits_gradient; /* batch x classes */
-    float *logits_scratch;           /* batch x classes: a term's gradient */
+    float *logits_scratch;           /* most rows x classes: a term's gradient */
     float *teacher_logits;           /* teacher's rows x classes; NULL without a teacher */
-    float *scratch;                  /* most rows x widest: a term's gradient, a layer's map */
+    float *scratch;                  /* a term's gradient, a layer's map */
     double value;                    /* of the last batch */
     kd2m_profile *profile;           /* borrowed; NULL without one */
     size_t teacher_row, step_row;    /* there */
@@ -87,9 +71,16 @@ kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_ne
                                   uint64_t seed);
 void kd2m_objective_free(kd2m_objective *objective);
 
+/* Goes on as if `step` steps had been done. Banks are not touched. */
+void kd2m_objective_seek(kd2m_objective *objective, uint64_t step);
+
 /* Measures tr(B) of every match over the training split and sets the divisors; with `scale` false
  * they are 1. */
 kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale);
+
+/* Points each term's x and y at what it compares in this step, after the forward passes, and takes
+ * the teacher's rows into the banks: once a step. */
+void kd2m_objective_gather(kd2m_objective *objective, const kd2m_batch *batch);
 
 /*
  * Forward of teacher, student and projectors, value and gradient of all terms, backward. The

@@ -12,8 +12,13 @@
 typedef struct moments {
     kd2m_objective *objective;
     double *shift, *sum, *square; /* for all matches, one after another */
-    size_t rows;
+    size_t rows;                  /* samples */
 } moments;
+
+/* Rows that a sample yields: where positions are rows, all of them count, drawn or not. */
+static size_t positions_of(const kd2m_match *match) {
+    return match->teacher_drawn ? match->teacher_layer.positions : 1;
+}
 
 static kd2m_status add_moments(void *user, kd2m_teacher *teacher, size_t rows) {
     moments *m = user;
@@ -21,18 +26,20 @@ static kd2m_status add_moments(void *user, kd2m_teacher *teacher, size_t rows) {
     size_t offset = 0;
     kd2m_status status = KD2M_OK;
     for (size_t k = 0; k < objective->match_count; k++) {
-        kd2m_match *match = &objective->matches[k];
+        const kd2m_match *match = &objective->matches[k];
         size_t width = match->teacher_width;
+        size_t each = positions_of(match);
+        float *values = match->teacher_drawn ? objective->scratch : match->teacher;
         KD2M_TRY(kd2m_teacher_read(teacher, &match->teacher_layer, match->reduction,
-                                   objective->scratch, match->teacher));
+                                   objective->scratch, values));
         for (size_t j = 0; m->rows == 0 && j < width; j++)
-            m->shift[offset + j] = match->teacher[j];
-        for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j < width; j++) {
-                double value = match->teacher[i * width + j] - m->shift[offset + j];
-                m->sum[offset + j] += value;
-                m->square[offset + j] += value * value;
-            }
+            m->shift[offset + j] = values[j * each];
+        for (size_t i = 0; i < rows * width * each; i++) {
+            size_t j = offset + i / each % width;
+            double value = values[i] - m->shift[j];
+            m->sum[j] += value;
+            m->square[j] += value * value;
+        }
         offset += width;
     }
     m->rows += rows;
@@ -66,9 +73,10 @@ kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale) {
     KD2M_TRY(kd2m_alloc(context, (void **)&m.shift, width, sizeof(double)));
     KD2M_TRY(kd2m_alloc(context, (void **)&m.sum, width, sizeof(double)));
     KD2M_TRY(kd2m_alloc(context, (void **)&m.square, width, sizeof(double)));
-    KD2M_TRY(kd2m_teacher_pass(objective->teacher, add_moments, &m));
+    KD2M_TRY(kd2m_teacher_pass(objective->ends.teacher, add_moments, &m));
     for (size_t k = 0; k < objective->match_count; k++) {
-        double variance = 0, n = (double)m.rows;
+        double variance = 0;
+        double n = (double)(m.rows * positions_of(&objective->matches[k]));
         for (size_t j = 0; j < objective->matches[k].teacher_width; j++, offset++)
             variance += m.square[offset] / n - m.sum[offset] / n * (m.sum[offset] / n);
         objective->matches[k].teacher_variance = variance;

@@ -46,7 +46,8 @@ size_t kd2m_teacher_rows(const kd2m_teacher *teacher);
 const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher);
 const kd2m_sample_column *kd2m_teacher_columns(const kd2m_teacher *teacher, size_t *count);
 
-/* out (rows x width after the reduction) = a layer of the last forward. `scratch` has room for the
+/* out (rows x width after the reduction, or the whole map where positions are to be rows) = a
+ * layer of the last forward. `scratch` has room for the
  * whole map, rows x channels x positions; it may not be `out`. */
 kd2m_status kd2m_teacher_read(kd2m_teacher *teacher, const kd2m_teacher_layer *layer,
                               kd2m_reduction reduction, float *scratch, float *out);

@@ -321,6 +321,7 @@ kd2m_status kd2m_trainer_run(kd2m_trainer *trainer, kd2m_run_folder *folder) {
                      (double)steps_done(trainer) * batch);
     KD2M_TRY(kd2m_loader_seek(trainer->loader, steps_done(trainer) / steps,
                               steps_done(trainer) % steps));
+    kd2m_objective_seek(trainer->objective, steps_done(trainer));
     while (state->epoch < epochs) {
         kd2m_meter_text(&meter, "epoch %zu/%zu", state->epoch + 1, epochs);
         KD2M_TRY(kd2m_check_interrupt(context));

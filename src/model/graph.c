@@ -177,11 +177,8 @@ static kd2m_status fail_unknown(const kd2m_graph *graph, const char *name) {
         names[i] = graph->nodes[i].name;
     names[graph->node_count] = features_name;
     names[graph->node_count + 1] = logits_name;
-    const char *nearest = kd2m_nearest_name(name, names, graph->node_count + 2);
-    status = kd2m_fail(graph->context, KD2M_ERROR_USAGE,
-                       "%s has no layer '%s'%s%s%s; it has %zu, 'features' and 'logits' among them",
-                       graph->architecture, name, nearest ? " (did you mean '" : "",
-                       nearest ? nearest : "", nearest ? "'?)" : "", graph->node_count);
+    status = kd2m_fail_unknown(graph->context, graph->architecture, "layer", name, names,
+                               graph->node_count + 2);
 cleanup:
     kd2m_free(graph->context, (void *)names);
     return status;

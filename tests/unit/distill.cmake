@@ -1,6 +1,9 @@
 # Tests of src/distill.
 kd2m_test(distill_loss unit/distill/test_loss.c)
+kd2m_test(distill_bank unit/distill/test_bank.c unit/distill/fixture.c)
+kd2m_test(distill_match unit/distill/test_match.c unit/distill/fixture.c)
 kd2m_test(distill_objective unit/distill/test_objective.c unit/distill/fixture.c)
+kd2m_test(distill_positions unit/distill/test_positions.c)
 kd2m_test(distill_run unit/distill/test_run.c unit/distill/fixture.c)
 kd2m_test(distill_threads unit/distill/test_threads.c unit/distill/fixture.c)
 kd2m_test(distill_training unit/distill/test_training.c)

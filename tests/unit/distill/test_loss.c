@@ -34,6 +34,28 @@ static void test_terms(void **state) {
     kd2m_loss_free(loss);
 }
 
+static void test_rows_of_terms(void **state) {
+    (void)state;
+    kd2m_loss *loss;
+    EXPECT_OK(context, kd2m_loss_parse(&loss, context,
+                                       "w2@bn1/positions:rows=256 + 2*cond(mmd):by=load,bank=64,"
+                                       "classes=sum@bn1/positions~bn2+w1@a/positions:rows=9~b+ce"));
+    assert_int_equal(loss->count, 4);
+    const kd2m_term *term = loss->terms;
+    assert_int_equal(term[0].reduction, KD2M_REDUCTION_POSITIONS);
+    assert_int_equal(term[0].rows, 256);
+    assert_int_equal(term[0].bank, 0);
+    assert_string_equal(term[0].text, "w2@bn1/positions:rows=256");
+    assert_string_equal(term[1].metric, "cond(mmd):by=load,classes=sum");
+    assert_int_equal(term[1].bank, 64);
+    assert_int_equal(term[1].rows, 0);
+    assert_int_equal(term[1].reduction, KD2M_REDUCTION_POSITIONS);
+    assert_string_equal(term[1].teacher_layer, "bn2");
+    assert_int_equal(term[2].rows, 9);
+    assert_string_equal(term[2].teacher_layer, "b");
+    kd2m_loss_free(loss);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     static const struct {
@@ -47,8 +69,16 @@ static void test_refusals(void **state) {
         {"-1*ce", "a weight is a number from 0"},
         {"1e999*ce", "a weight is a number from 0"},
         {"w2@", "a layer's name is missing at position 4"},
-        {"w2@features/", "a reduction's name is missing"},
+        {"w2@features/", "a name is missing at position 13"},
         {"w2@features/pol", "did you mean 'pool'"},
+        {"w2@bn1/positions(w2)", "no reduction 'positions(..)'"},
+        {"w2@bn1/pool:rows=3", "pool takes no keys at position 13"},
+        {"w2@bn1/positions:row=3", "did you mean 'rows'"},
+        {"w2@bn1/positions:rows=-3", "positions, position 18"},
+        {"w2@bn1/positions:3", "needs a key"},
+        {"w2:bank=-1", "w2, position 4"},
+        {"w2:bank=many", "w2, position 4"},
+        {"ce:bank=3", "ce takes no keys"},
         {"w2@features~", "a teacher's layer is missing"},
         {"w2@\"features", "the quote is not closed at position 4"},
         {"ce:T=4", "ce takes no keys at position 1"},
@@ -115,7 +145,8 @@ static void test_failing_allocations(void **state) {
     for (size_t fail_at = 0; status != KD2M_OK; fail_at++) {
         kd2m_context *failing = testing_failing_context(fail_at);
         kd2m_loss *loss;
-        status = kd2m_loss_parse(&loss, failing, "ce + 2*cond(mmd:sigma=3)@a/flatten~\"b c\"");
+        status = kd2m_loss_parse(&loss, failing,
+                                 "ce + 2*cond(mmd:sigma=3):bank=5@a/positions:rows=2~\"b c\"");
         if (status != KD2M_OK)
             EXPECT_STATUS(failing, KD2M_ERROR_MEMORY, status);
         kd2m_loss_free(loss);
@@ -126,11 +157,9 @@ static void test_failing_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terms),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_short_form),
-        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_terms),      cmocka_unit_test(test_rows_of_terms),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_short_form), cmocka_unit_test(test_failing_allocations),
     };
     context = testing_context(1);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,72 +25,6 @@ static int close_all(void **state) {
     return 0;
 }
 
-static double value_of(kd2m_objective *objective) {
-    EXPECT_OK(context, kd2m_objective_step(objective, &given.batch, false));
-    return objective->value;
-}
-
-/* The value of an objective of one term, with the constants that `held` was prepared with; a step
- * resolves its own anew. */
-static kd2m_metric *held;
-
-static void samples_of(const kd2m_objective *objective, kd2m_sample *x, kd2m_sample *y) {
-    const kd2m_match *match = &objective->matches[0];
-    size_t classes = objective->classes;
-    *x = (kd2m_sample){.rows = objective->batch,
-                       .dim = match->teacher_width,
-                       .features = match->compared,
-                       .stride = match->teacher_width,
-                       .labels = given.labels,
-                       .logits = objective->logits,
-                       .classes = classes,
-                       .logits_stride = classes};
-    *y = *x;
-    y->features = match->teacher;
-    y->logits = objective->teacher_logits;
-}
-
-static double held_value_of(kd2m_objective *objective) {
-    kd2m_sample x, y;
-    kd2m_metric_result result;
-    value_of(objective);
-    samples_of(objective, &x, &y);
-    EXPECT_OK(context, kd2m_metric_evaluate(held, &x, &y, &result, NULL));
-    return objective->terms[0].factor * result.value;
-}
-
-/* Central difference along the gradient itself, over all parameters of a net: the slope along a
- * direction g is |g|^2. Long steps, because the values are float sums. */
-static void check_slope(kd2m_objective *objective, kd2m_net *net, double (*value)(kd2m_objective *),
-                        double tolerance) {
-    size_t count;
-    kd2m_parameter *parameters = kd2m_net_parameters(net, &count);
-    static float direction[4096];
-    size_t size = 0;
-    double norm = 0;
-    value_of(objective);
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < parameters[i].count; k++) {
-            assert_true(size < sizeof direction / sizeof *direction);
-            direction[size++] = parameters[i].gradient[k];
-            norm += (double)parameters[i].gradient[k] * parameters[i].gradient[k];
-        }
-    assert_true(norm > 1e-8);
-    double h = 2e-3 / sqrt(norm), slope = 0;
-    for (int sign = -1; sign <= 1; sign += 2) {
-        size_t at = 0;
-        for (size_t i = 0; i < count; i++)
-            for (size_t k = 0; k < parameters[i].count; k++)
-                parameters[i].values[k] += (float)(sign * h) * direction[at++];
-        slope += sign * value(objective) / (2 * h);
-        at = 0;
-        for (size_t i = 0; i < count; i++)
-            for (size_t k = 0; k < parameters[i].count; k++)
-                parameters[i].values[k] -= (float)(sign * h) * direction[at++];
-    }
-    EXPECT_CLOSE(norm, slope, 0, tolerance);
-}
-
 /* Every kind of term, with a projector (8 features to 12) and on maps of the same width. */
 static const char *const losses[] = {
     "ce",
@@ -108,15 +42,8 @@ static const char *const losses[] = {
 
 static void test_gradients(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        kd2m_objective *objective = fixture_objective(&given, losses[i], true);
-        /* 1 %: a ReLU's kink or another optimal plan may lie within the step */
-        check_slope(objective, given.student, value_of, 1e-2);
-        for (size_t k = 0; k < objective->match_count; k++)
-            if (objective->matches[k].projector)
-                check_slope(objective, objective->matches[k].projector, value_of, 1e-2);
-        kd2m_objective_free(objective);
-    }
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        fixture_check_gradients(&given, losses[i], false);
 }
 
 /* The scale of joint's features is a constant. With a projector, and without one. */
@@ -127,19 +54,8 @@ static void test_gradients_with_constants_held(void **state) {
         "joint(w1):of=logits,beta=0.1",
         "2*joint(w2):of=softmax@logits",
     };
-    for (size_t i = 0; i < sizeof joints / sizeof *joints; i++) {
-        kd2m_objective *objective = fixture_objective(&given, joints[i], true);
-        kd2m_sample x, y;
-        value_of(objective);
-        samples_of(objective, &x, &y);
-        EXPECT_OK(context, kd2m_metric_create(&held, context, objective->terms[0].term->metric));
-        EXPECT_OK(context, kd2m_metric_prepare(held, &x, &y));
-        check_slope(objective, given.student, held_value_of, 1e-2);
-        if (objective->matches[0].projector)
-            check_slope(objective, objective->matches[0].projector, held_value_of, 1e-2);
-        kd2m_metric_free(held);
-        kd2m_objective_free(objective);
-    }
+    for (size_t i = 0; i < sizeof joints / sizeof *joints; i++)
+        fixture_check_gradients(&given, joints[i], true);
 }
 
 /* The value is the weighted sum of what the terms say alone, and the gradient is theirs. */
@@ -153,7 +69,7 @@ static void test_terms_add_up(void **state) {
     for (size_t i = 0; i <= 3; i++) {
         kd2m_objective *objective = fixture_objective(
             &given, i < 3 ? parts[i] : "1*ce + 0.5*kd:T=4 + 0.25*w2@logits", false);
-        double found = value_of(objective);
+        double found = fixture_value_of(objective);
         size_t count, at = 0;
         kd2m_parameter *parameters = kd2m_net_parameters(given.student, &count);
         for (size_t p = 0; p < count; p++)
@@ -218,10 +134,10 @@ static void test_teacher_stays_as_it_is(void **state) {
     kd2m_objective *objective = fixture_objective(&given, "ce + w2 + kd:T=4", true);
     float before[FIXTURE_BATCH * 12], after[FIXTURE_BATCH * 12];
     kd2m_match *match = &objective->matches[0];
-    value_of(objective);
+    fixture_value_of(objective);
     memcpy(before, match->teacher, sizeof before);
     for (int i = 0; i < 3; i++)
-        value_of(objective);
+        fixture_value_of(objective);
     memcpy(after, match->teacher, sizeof after);
     assert_memory_equal(before, after, sizeof before);
     kd2m_objective_free(objective);
@@ -251,16 +167,8 @@ static void test_refusals(void **state) {
         {"kd:T=4@features", "takes no layer"},
         {"kd:T=-1", "T"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        kd2m_loss *loss;
-        kd2m_objective *objective;
-        EXPECT_OK(context, kd2m_loss_parse(&loss, context, cases[i].loss));
-        EXPECT_STATUS(
-            context, KD2M_ERROR_USAGE,
-            kd2m_objective_create(&objective, loss, given.student, given.graph, given.teacher, 0));
-        assert_null(objective);
-        EXPECT_MESSAGE(context, cases[i].message);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        fixture_expect_refused(&given, cases[i].loss, cases[i].message);
     kd2m_loss *loss;
     kd2m_objective *objective;
     EXPECT_OK(context, kd2m_loss_parse(&loss, context, "ce + w2"));

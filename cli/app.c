@@ -1,6 +1,7 @@
 /* What the commands share: see app.h. */
 #include "app.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -91,30 +92,51 @@ kd2m_status cli_fail(kd2m_status status, const char *format, ...) {
     return status;
 }
 
+static int failure_told;
+
 int cli_exit_code(kd2m_context *context, kd2m_status status) {
     if (status == KD2M_OK)
         return 0;
     clear_bar();
+    failure_told = 1;
     const char *message = failure[0] ? failure : kd2m_context_message(context);
     fprintf(stderr, "kd2m: %s\n", message[0] ? message : kd2m_status_text(status));
     return status == KD2M_ERROR_USAGE ? 2 : 1;
+}
+
+static const char output_failure[] = "standard output can't be written";
+
+static void check_output(void) {
+    errno = 0; /* of an earlier failure it is lost */
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return;
+    if (!failure_told)
+        fprintf(stderr, "kd2m: %s%s%s\n", output_failure, errno ? ": " : "",
+                errno ? strerror(errno) : "");
+    _exit(1);
+}
+
+void cli_watch_output(void) {
+    atexit(check_output);
 }
 
 kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json) {
     char *text = NULL;
     kd2m_status status = json ? kd2m_table_to_json(table, &text) : kd2m_table_to_text(table, &text);
     if (status == KD2M_OK && (fputs(text, stdout) < 0 || fflush(stdout) != 0))
-        status = KD2M_ERROR_IO;
+        status = cli_fail(KD2M_ERROR_IO, "%s: %s", output_failure, strerror(errno));
     kd2m_text_free(context, text);
     kd2m_table_free(table);
     return status;
 }
 
 kd2m_status cli_print_json(json_t *object) {
-    int failed = !object || json_dumpf(object, stdout, JSON_COMPACT) != 0 || putchar('\n') < 0 ||
-                 fflush(stdout) != 0;
+    if (!object)
+        return cli_fail(KD2M_ERROR_USAGE, "no JSON can be made: a name in it is not UTF-8 text");
+    int failed =
+        json_dumpf(object, stdout, JSON_COMPACT) != 0 || putchar('\n') < 0 || fflush(stdout) != 0;
     json_decref(object);
-    return failed ? KD2M_ERROR_IO : KD2M_OK;
+    return failed ? cli_fail(KD2M_ERROR_IO, "%s: %s", output_failure, strerror(errno)) : KD2M_OK;
 }
 
 json_t *cli_real(double value) {

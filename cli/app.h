@@ -56,6 +56,10 @@ kd2m_status cli_fail(kd2m_status status, const char *format, ...) KD2M_PRINTF(2,
  * returns the exit code. */
 int cli_exit_code(kd2m_context *context, kd2m_status status);
 
+/* To be called once, first: a command that says it succeeded has also written all of its output; on
+ * a full disk, say, it tells so and exits with 1. */
+void cli_watch_output(void);
+
 /* Prints a table as text or JSON on stdout, frees it and returns the status. */
 kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json);
 

@@ -224,13 +224,11 @@ static kd2m_status fill_table(kd2m_context *context, const demo_options *given, 
     return status;
 }
 
-static kd2m_status save(const char *folder, const char *name, const char *text) {
+static kd2m_status save(kd2m_context *context, const char *folder, const char *name,
+                        const char *text) {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    int failed = !file || fputs(text, file) < 0;
-    failed |= file && fclose(file) != 0;
-    return failed ? cli_fail(KD2M_ERROR_IO, "%s: can't be written", path) : KD2M_OK;
+    return kd2m_write_file(context, path, text, strlen(text));
 }
 
 static kd2m_status finish(kd2m_context *context, const demo_options *given, kd2m_table *table,
@@ -251,9 +249,9 @@ static kd2m_status finish(kd2m_context *context, const demo_options *given, kd2m
     if (status == KD2M_OK)
         status = kd2m_table_to_json(table, &object);
     if (status == KD2M_OK)
-        status = save(given->out, "table.txt", text);
+        status = save(context, given->out, "table.txt", text);
     if (status == KD2M_OK)
-        status = save(given->out, "table.json", object);
+        status = save(context, given->out, "table.json", object);
     if (status == KD2M_OK)
         fputs(json ? object : text, stdout);
     kd2m_text_free(context, text);

@@ -48,6 +48,7 @@ static const char *nearest_command(const char *name) {
 }
 
 int main(int argc, char **argv) {
+    cli_watch_output();
     if (argc < 2) {
         print_help(stderr);
         return 2;

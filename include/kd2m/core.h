@@ -108,6 +108,14 @@ KD2M_API int kd2m_context_threads(const kd2m_context *context);
 /* Gives back text that a function documented as returning 'owned text'. NULL is fine. */
 KD2M_API void kd2m_text_free(kd2m_context *context, char *text);
 
+/*
+ * Writes a file as the library writes its own: to the side, flushed and renamed, so that after any
+ * failure the file is what it was before. Devices and pipes are written straight. Errors:
+ * KD2M_ERROR_IO (the message names the file), KD2M_ERROR_MEMORY.
+ */
+KD2M_API kd2m_status kd2m_write_file(kd2m_context *context, const char *path, const void *bytes,
+                                     size_t size);
+
 KD2M_END_DECLS
 
 #endif

@@ -171,19 +171,31 @@ static bool write_line(int file, const char *text) {
     return written == 1;
 }
 
+/* Appends the line, whole or not at all; *length = the file's new length. False with errno. */
+static bool append(int file, const char *text, uint64_t *length) {
+    struct stat found;
+    if (fstat(file, &found) != 0)
+        return false;
+    if (write_line(file, text) && fsync(file) == 0) {
+        *length = (uint64_t)found.st_size + strlen(text) + 1;
+        return true;
+    }
+    int failure = errno;
+    if (ftruncate(file, found.st_size) == 0) /* else the run's resumption cuts the torn line off */
+        errno = failure;
+    return false;
+}
+
 kd2m_status kd2m_run_folder_log(kd2m_run_folder *folder, const json_t *line, uint64_t *length) {
     kd2m_context *context = folder->context;
     char *text = NULL;
     int file = -1;
-    struct stat found;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_json_text(context, &text, line, 1));
     file = open(folder->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file < 0 || !write_line(file, text) || fsync(file) != 0 || fstat(file, &found) != 0)
+    if (file < 0 || !append(file, text, length))
         status = kd2m_fail(context, KD2M_ERROR_IO, "%s: can't be written: %s", folder->log,
                            strerror(errno));
-    else
-        *length = (uint64_t)found.st_size;
 cleanup:
     if (file >= 0)
         close(file);
@@ -192,8 +204,15 @@ cleanup:
 }
 
 kd2m_status kd2m_run_folder_cut_log(kd2m_run_folder *folder, uint64_t length) {
-    if (truncate(folder->log, (off_t)length) == 0 || (errno == ENOENT && length == 0))
-        return KD2M_OK;
-    return kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be cut back: %s", folder->log,
-                     strerror(errno));
+    struct stat found = {0};
+    int failed = stat(folder->log, &found) != 0 && errno != ENOENT;
+    if (!failed && (uint64_t)found.st_size < length)
+        return kd2m_fail(folder->context, KD2M_ERROR_INPUT,
+                         "%s: is missing or cut short: %s was written behind %llu bytes of it",
+                         folder->log, folder->checkpoint, (unsigned long long)length);
+    if (!failed && (uint64_t)found.st_size > length)
+        failed = truncate(folder->log, (off_t)length) != 0;
+    return failed ? kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: can't be cut back: %s",
+                              folder->log, strerror(errno))
+                  : KD2M_OK;
 }

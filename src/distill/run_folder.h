@@ -30,10 +30,10 @@ kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, c
 /* Lets go of the folder; one in which no run has begun (no config.json) is taken away again. */
 void kd2m_run_folder_close(kd2m_run_folder *folder);
 
-/* Appends one line to the log and tells the log's length after it. */
+/* Appends one line to the log, whole or not at all, and tells the log's length after it. */
 kd2m_status kd2m_run_folder_log(kd2m_run_folder *folder, const json_t *line, uint64_t *length);
 
-/* Cuts the log back to `length` bytes. */
+/* Cuts the log back to `length` bytes. Errors: KD2M_ERROR_INPUT when it has fewer. */
 kd2m_status kd2m_run_folder_cut_log(kd2m_run_folder *folder, uint64_t length);
 
 #endif

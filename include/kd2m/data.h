@@ -76,9 +76,9 @@ typedef struct kd2m_column_info {
  *     time:COLUMN    the same for each code of the column by itself, as for recordings with clocks
  *                    of their own
  * Which rows test has does not depend on settings->validation. The settings' texts are copied.
- * Errors: KD2M_ERROR_USAGE (settings, spec, chain, a split that can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels
- * out of range; NaN or infinity with count and first position; transforms that do not fit),
- * KD2M_ERROR_MEMORY.
+ * Errors: KD2M_ERROR_USAGE (settings, spec, chain, a split that can't be), KD2M_ERROR_IO,
+ * KD2M_ERROR_INPUT (files; labels out of range; NaN or infinity with count and first position;
+ * transforms that do not fit), KD2M_ERROR_MEMORY.
  */
 KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
                                        const kd2m_data_settings *settings);

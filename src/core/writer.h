@@ -1,8 +1,8 @@
 /*
  * Atomic file writing: bytes go to a temporary file beside the target; commit flushes it to disk
  * and renames it into place. Until then, and after any failure, the target is what it was. Where
- * the target is a device or a pipe (/dev/null, /dev/stdout), bytes go straight to it. kd2m_write_file (kd2m/core.h) is all of it at
- * once.
+ * the target is a device or a pipe (/dev/null, /dev/stdout), bytes go straight to it.
+ * kd2m_write_file (kd2m/core.h) is all of it at once.
  */
 #ifndef KD2M_CORE_WRITER_H
 #define KD2M_CORE_WRITER_H

@@ -500,8 +500,7 @@ static void idx_images_become_shares_of_one(void **state) {
     kd2m_dataset_free(dataset);
 
     write_bytes(folder, "t10k-labels-idx1-ubyte", "\0\0\x08\x01\0\0\0\x02\x02\x01", 10);
-    refuse(spec, KD2M_ERROR_INPUT,
-           "t10k-labels-idx1-ubyte holds 2 labels for 1 samples");
+    refuse(spec, KD2M_ERROR_INPUT, "t10k-labels-idx1-ubyte holds 2 labels for 1 samples");
     write_bytes(folder, "t10k-images-idx3-ubyte",
                 "\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01\x01\x02", 18);
     refuse(spec, KD2M_ERROR_INPUT, "a sample is 1 x 1 x 1, but 1 x 1 x 2 in the training data");

@@ -109,12 +109,13 @@ int cli_data(int argc, char **argv) {
         .parser = parse,
         .args_doc = "[SPEC]",
         .doc = "Lists the kinds of data sets with their keys, or describes one data set, as it "
-               "comes out of --transform. Nothing is kept for validation unless --validation asks "
-               "for it.\v"
+               "comes out of --classes, --transform and --limit. Nothing is kept for validation "
+               "unless --validation asks for it.\v"
                "Examples:\n"
                "  kd2m data\n"
                "  kd2m data bearing:load=3\n"
                "  kd2m data bearing:load=0-3 --split group:load --validation 0.25\n"
+               "  kd2m data bearing --classes 0,2-4 --limit 500\n"
                "  kd2m data bearing --transform envelope-spectrum\n"
                "  kd2m data --transforms\n"
                "  kd2m data 'npy:train=X.npy;Y.npy,test=XT.npy;YT.npy'\n",

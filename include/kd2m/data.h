@@ -29,6 +29,8 @@ KD2M_BEGIN_DECLS
     X(TEXT,    split,        "random",  0, 0,        "random|group:COLUMN|time[:COLUMN]", "how those are chosen: by class, whole groups, the latest") \
     X(REAL,    validation,   "0.1",     0, 0.9,      "SHARE",  "share of the training data kept for validation")       \
     X(REAL,    test,         "0",       0, 0.9,      "SHARE",  "share of them kept for test, where there is no test part")       \
+    X(TEXT,    classes,      NULL,      0, 0,        "LIST",   "these classes alone, numbered anew from 0, e.g. 1-9")  \
+    X(INTEGER, limit,        "0",       0, 4294967295.0, "N",  "most training rows; of each class its share; 0 = all") \
     X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
 /* clang-format on */
 
@@ -51,11 +53,12 @@ typedef struct kd2m_dataset_info {
     size_t shape[3];       /* D | C, L | C, H, W */
     size_t sample_size;    /* product of shape */
     size_t channels;       /* shape[0]; D for a table */
-    size_t classes;        /* labels are 0..classes-1 */
+    size_t classes;        /* labels are 0..classes-1, as settings->classes numbers them */
     size_t columns;        /* beside the labels */
     size_t rows[3];        /* per split; 0 where there is none */
     size_t dropped;        /* rows that lie across a cut in time and are in no split */
-    uint64_t digest;       /* of all values, transformed, labels and columns, before the split */
+    uint64_t digest;       /* of all values, labels and columns, as read: classes that are not used
+                            * count, transform, split and limit don't */
 } kd2m_dataset_info;
 
 typedef struct kd2m_column_info {
@@ -65,9 +68,10 @@ typedef struct kd2m_column_info {
 } kd2m_column_info;
 
 /*
- * Opens the data set settings->data, sends its samples through settings->transform and cuts the
- * shares settings->validation and, where it has no test part, settings->test of its training rows
- * off by the rule settings->split:
+ * Opens the data set settings->data, leaves settings->classes of it, sends the samples through
+ * settings->transform and cuts the shares settings->validation and, where it has no test part,
+ * settings->test of its training rows off by the rule settings->split:
+ *
  *     random         of each class the same share, chosen by the seed alone
  *     group:COLUMN   whole groups of rows with one code of the column, as near to the share as they
  *                    get; the seed chooses among equals
@@ -75,10 +79,13 @@ typedef struct kd2m_column_info {
  *                    are left out (info.dropped)
  *     time:COLUMN    the same for each code of the column by itself, as for recordings with clocks
  *                    of their own
- * Which rows test has does not depend on settings->validation. The settings' texts are copied.
- * Errors: KD2M_ERROR_USAGE (settings, spec, chain, a split that can't be), KD2M_ERROR_IO,
- * KD2M_ERROR_INPUT (files; labels out of range; NaN or infinity with count and first position;
- * transforms that do not fit), KD2M_ERROR_MEMORY.
+ *
+ * Which rows test has does not depend on settings->validation. Of the rows that are left to train
+ * on, settings->limit keeps so many, of each class its share, chosen by the seed; validation and
+ * test stay what they are. The settings' texts are copied.
+ * Errors: KD2M_ERROR_USAGE (settings, spec, chain, classes that there aren't, a split that can't
+ * be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of range; NaN or infinity with count and
+ * first position; transforms that do not fit), KD2M_ERROR_MEMORY.
  */
 KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
                                        const kd2m_data_settings *settings);

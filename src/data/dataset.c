@@ -11,6 +11,7 @@
 #include "context.h"
 #include "digest.h"
 #include "memory.h"
+#include "select.h"
 #include "split.h"
 #include "transformed.h"
 
@@ -208,8 +209,9 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     KD2M_TRY(check_times(dataset, &raw->test, "test"));
     if (raw->classes == 0)
         raw->classes = (size_t)highest + 1;
-    KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     digest_data(dataset);
+    KD2M_TRY(kd2m_raw_data_select(context, raw, settings->classes));
+    KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     KD2M_TRY(kd2m_dataset_split(dataset, settings));
     KD2M_TRY(warn_of_untrained(dataset));
     *out = dataset;

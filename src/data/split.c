@@ -34,6 +34,21 @@ void kd2m_split_shares(const kd2m_sharing *sharing, size_t count, size_t *test,
     *validation = *validation < most - *test ? *validation : most - *test;
 }
 
+void kd2m_split_by_class(const kd2m_sharing *sharing, size_t *start, uint32_t *by_class) {
+    const kd2m_part *part = &sharing->dataset->raw.train;
+    size_t sum = 0;
+    for (size_t i = 0; i < part->rows; i++)
+        if (sharing->places[i] == KD2M_TRAIN)
+            start[part->labels[i]]++;
+    for (size_t c = 0; c <= sharing->dataset->raw.classes; c++) {
+        sum += start[c];
+        start[c] = sum;
+    }
+    for (size_t i = part->rows; i-- > 0;)
+        if (sharing->places[i] == KD2M_TRAIN)
+            by_class[--start[part->labels[i]]] = (uint32_t)i;
+}
+
 static kd2m_status apply_rule(kd2m_sharing *sharing, const char *rule) {
     const kd2m_dataset *dataset = sharing->dataset;
     const char *group = behind(rule, "group"), *clock = behind(rule, "time");
@@ -64,7 +79,7 @@ static kd2m_status check_shares(const kd2m_dataset *dataset, const kd2m_data_set
 
 static kd2m_status count_rows(kd2m_dataset *dataset, const unsigned char *places, bool test_cut) {
     const kd2m_raw_data *raw = &dataset->raw;
-    size_t counts[KD2M_NOWHERE + 1] = {0};
+    size_t counts[KD2M_PLACES] = {0};
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < raw->train.rows; i++)
         counts[places[i]]++;
@@ -85,9 +100,9 @@ cleanup:
 }
 
 static void fill_rows(kd2m_dataset *dataset, const unsigned char *places) {
-    size_t next[KD2M_NOWHERE] = {0};
+    size_t next[3] = {0};
     for (size_t i = 0; i < dataset->raw.train.rows; i++)
-        if (places[i] != KD2M_NOWHERE)
+        if (places[i] <= KD2M_TEST)
             dataset->rows[places[i]][next[places[i]]++] = (uint32_t)i;
     for (size_t i = 0; i < dataset->raw.test.rows; i++)
         dataset->rows[KD2M_TEST][i] = (uint32_t)i;
@@ -103,6 +118,8 @@ kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, const kd2m_data_settings *
     memset(sharing.places, KD2M_TRAIN, rows);
     if (rows > 0)
         KD2M_TRY(apply_rule(&sharing, settings->split));
+    if (settings->limit > 0)
+        KD2M_TRY(kd2m_split_limit(&sharing, (size_t)settings->limit));
     dataset->test_cut = settings->test > 0;
     KD2M_TRY(count_rows(dataset, sharing.places, dataset->test_cut));
     fill_rows(dataset, sharing.places);

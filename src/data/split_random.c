@@ -8,23 +8,6 @@
 #include "rng.h"
 #include "split.h"
 
-/* Sorts the rows to be placed by class (counting sort): class c's are by_class[start[c] ..
- * start[c+1]-1], ascending. `start` has classes + 1 elements, zeroed. */
-static void group_rows(const kd2m_sharing *sharing, size_t *start, uint32_t *by_class) {
-    const kd2m_part *part = &sharing->dataset->raw.train;
-    size_t sum = 0;
-    for (size_t i = 0; i < part->rows; i++)
-        if (sharing->places[i] == KD2M_TRAIN)
-            start[part->labels[i]]++;
-    for (size_t c = 0; c <= sharing->dataset->raw.classes; c++) {
-        sum += start[c];
-        start[c] = sum;
-    }
-    for (size_t i = part->rows; i-- > 0;)
-        if (sharing->places[i] == KD2M_TRAIN)
-            by_class[--start[part->labels[i]]] = (uint32_t)i;
-}
-
 kd2m_status kd2m_split_random(kd2m_sharing *sharing) {
     kd2m_context *context = sharing->dataset->context;
     size_t rows = sharing->dataset->raw.train.rows, classes = sharing->dataset->raw.classes;
@@ -34,7 +17,7 @@ kd2m_status kd2m_split_random(kd2m_sharing *sharing) {
 
     KD2M_TRY(kd2m_alloc(context, (void **)&start, classes + 1, sizeof *start));
     KD2M_TRY(kd2m_alloc(context, (void **)&by_class, rows, sizeof *by_class));
-    group_rows(sharing, start, by_class);
+    kd2m_split_by_class(sharing, start, by_class);
     for (size_t c = 0; c < classes; c++) {
         size_t count = start[c + 1] - start[c], test, validation;
         kd2m_rng rng;

@@ -122,7 +122,8 @@ kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,
                          model, wanted, info.spec, given, advice);
     }
     if (info.classes > graph->classes)
-        return kd2m_fail(context, KD2M_ERROR_INPUT, "%s: knows %zu classes, but %s has %zu", model,
+        return kd2m_fail(context, KD2M_ERROR_INPUT,
+                         "%s: knows %zu classes, but %s has %zu; --classes chooses some", model,
                          graph->classes, info.spec, info.classes);
     return KD2M_OK;
 }

@@ -15,7 +15,7 @@ expect() {
     timeout 60 "$@" >out.txt 2>err.txt
     found=$?
     if [ $found -ne "$code" ] || ! grep -qE -- "$pattern" err.txt || [ -s out.txt ]; then
-        echo "FAILED: $*"
+        echo "FAILED: $*" | cut -c1-200
         echo "  exit code $found, expected $code; stderr should match '$pattern':"
         sed 's/^/  /' err.txt | head -5
         failures=$((failures + 1))
@@ -113,6 +113,12 @@ expect 2 "when samples were taken" "$kd2m" train --data $small --model cnn1d --s
 expect 2 "leave --test out" "$kd2m" train --data $small --model cnn1d --test 0.2 --out run
 expect 2 "nothing to train on" "$kd2m" data bearing:train=10,test=0 --validation 0.5 --test 0.5
 
+# classes and limit
+expect 2 "numbers go from 0 to 6" "$kd2m" train --data $small --model cnn1d --classes 7 --out run
+expect 2 "there twice" "$kd2m" data $small --classes 1,1
+expect 2 "none of the 6 training rows" "$kd2m" data 'npy:train=a.npy;labels.npy,classes=3' --classes 2
+expect 2 "limit" "$kd2m" data $small --limit -1
+
 # runs and models
 rm -rf run teacher
 "$kd2m" train -q --data $small --model cnn1d:width=0.25 --epochs 1 --batch-size 16 --out teacher >/dev/null || exit 1
@@ -122,6 +128,9 @@ expect 2 "epochs" "$kd2m" train --resume --data $small --model cnn1d:width=0.25 
 expect 1 "512" "$kd2m" eval other --data $small
 expect 1 "512" "$kd2m" distill --data $small --model cnn1d --teacher other --batch-size 16 --out run
 "$kd2m" train -q --data 'npy:train=a.npy;labels.npy,classes=5' --model mlp:4-5 --epochs 1 --batch-size 2 --out five >/dev/null || exit 1
+"$kd2m" train -q --data $small --classes 1-3 --limit 20 --model cnn1d:width=0.25 --epochs 1 --batch-size 16 --out three >/dev/null || exit 1
+expect 1 "knows 3 classes, .* has 7; --classes chooses" "$kd2m" eval three --data $small
+"$kd2m" eval three --data $small --classes 1-3 >/dev/null || { echo "FAILED: eval of some classes"; failures=$((failures + 1)); }
 expect 1 "knows 5 classes" "$kd2m" distill --data 'npy:train=a.npy;labels.npy,classes=3' --model mlp:4-3 --teacher five --batch-size 2 --out run
 expect 1 "does not start|tensor" "$kd2m" train --data $small --model cnn1d --initial teacher --batch-size 16 --out run2
 expect 2 "lyer|feature" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + w2@featurs' --batch-size 16 --out run3

@@ -19,14 +19,17 @@ def _digits(folder, part, side):
 
 
 def _mnist(root):
-    return _digits(f"{root}/mnist", "train", 28), {"MNIST": _digits(f"{root}/mnist", "t10k", 28)}
+    usps, labels = _digits(f"{root}/usps", "t10k", 16)
+    usps = torch.nn.functional.interpolate(usps, size=28, mode="bilinear", align_corners=False)
+    return _digits(f"{root}/mnist", "train", 28), {"MNIST": _digits(f"{root}/mnist", "t10k", 28),
+                                                  "USPS": (usps, labels)}
 
 
 def _cwru(root):
     def read(load, part):
         stem = f"{root}/cwru_bearing/load{load}_{part}"
         x, y = np.load(f"{stem}_x.npy"), np.load(f"{stem}_y.npy")
-        return torch.tensor(x[:, None, :]), torch.tensor(y.astype(np.int64))
+        return torch.tensor(x[:, None, :]), torch.tensor(y.astype(np.int64) - 1)  # classes 1 to 9
 
     return read(1, "train"), {f"load {load}": read(load, "test") for load in (1, 2, 3)}
 

@@ -28,6 +28,7 @@ RECIPES = {
         "train": lambda root: ["--data", f"idx:{root}/mnist"],
         "tests": {
             "MNIST": lambda root: ["--data", f"idx:{root}/mnist"],
+            "USPS": lambda root: ["--data", f"idx:{root}/usps", "--transform", "resize:to=28"],
         },
     },
     "cwru": {
@@ -35,11 +36,13 @@ RECIPES = {
         "epochs": 40, "lr": 0.05,
         "train": lambda root: ["--data",
                                f"npy:train={_cwru(root + '/cwru_bearing', 1, 'train')},"
-                               f"test={_cwru(root + '/cwru_bearing', 1, 'test')},as=signal"],
+                               f"test={_cwru(root + '/cwru_bearing', 1, 'test')},as=signal",
+                               "--classes", "1-9"],
         "tests": {
             f"load {load}": (lambda root, load=load: [
                 "--data", f"npy:train={_cwru(root + '/cwru_bearing', load, 'test')},"
-                f"test={_cwru(root + '/cwru_bearing', load, 'test')},as=signal"])
+                f"test={_cwru(root + '/cwru_bearing', load, 'test')},as=signal",
+                "--classes", "1-9"])
             for load in (1, 2, 3)
         },
     },

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -43,6 +44,26 @@ static void check_reading(void) {
             assert_true(value == cases[c].value);
         else
             assert_true(isnan(value));
+    }
+}
+
+/* Numbers of all lengths and powers, against the C library. */
+static void numbers_are_rounded_once(void **state) {
+    char text[80];
+    (void)state;
+    for (uint32_t i = 0; i < 200000; i++) {
+        uint64_t digits = (uint64_t)(((double)testing_hashed(i, 1) + 1) * 4e18) >> (i % 63);
+        int exponent = (int)(testing_hashed(i, 2) * (float)(i % 40));
+        int point = (int)(i % 19);
+        size_t length;
+        int used = snprintf(text, sizeof text, "%s%.*s%" PRIu64, i % 5 == 0 ? "-" : "", point,
+                            "00000000000.000000000", digits);
+        if (i % 3)
+            snprintf(text + used, sizeof text - (size_t)used, "e%d", exponent);
+        double value = kd2m_parse_number(text, &length);
+        double wanted = strtod(text, NULL);
+        if (length != strlen(text) || memcmp(&value, &wanted, sizeof value) != 0)
+            fail_msg("'%s' became %a, not %a", text, value, wanted);
     }
 }
 
@@ -160,6 +181,7 @@ static void a_point_of_several_bytes_changes_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_read),
+        cmocka_unit_test(numbers_are_rounded_once),
         cmocka_unit_test(numbers_are_written),
         cmocka_unit_test_teardown(a_decimal_comma_changes_nothing, leave_locale),
         cmocka_unit_test_teardown(a_point_of_several_bytes_changes_nothing, leave_locale),

@@ -118,6 +118,7 @@ int cli_data(int argc, char **argv) {
                "  kd2m data bearing --classes 0,2-4 --limit 500\n"
                "  kd2m data bearing --transform envelope-spectrum\n"
                "  kd2m data --transforms\n"
+               "  kd2m data 'csv:train=a.csv;b.csv,label=fault,columns=machine' --missing drop\n"
                "  kd2m data 'npy:train=X.npy;Y.npy,test=XT.npy;YT.npy'\n",
     };
     data_options given = {.transforms = 0};

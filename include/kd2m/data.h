@@ -4,6 +4,7 @@
  *
  *     bearing:load=1,speed=1797,snr=5        generated vibration of a rolling bearing
  *     cifar10:DIR, cifar100:DIR              CIFAR's binary files, gzipped or not
+ *     csv:train=A.csv,test=B.csv,label=NAME  tables in text
  *     idx:DIR                                MNIST's four files, gzipped or not
  *     npy:train=X.npy;Y.npy,test=X.npy;Y.npy NumPy arrays, N x ... values and N labels
  *
@@ -26,6 +27,7 @@ KD2M_BEGIN_DECLS
 #define KD2M_DATA_SETTINGS(X)                                                                      \
     X(TEXT,    data,         NULL,      0, 0,        "SPEC",   "data set, e.g. idx:DIR or bearing:load=1")             \
     X(TEXT,    transform,    NULL,      0, 0,        "CHAIN",  "applied to every sample, e.g. detrend+envelope-spectrum") \
+    X(CHOICE,  missing,      "refuse",  0, 0,        "refuse|drop|interpolate", "what becomes of samples with missing values (empty, NA, NaN)") \
     X(TEXT,    split,        "random",  0, 0,        "random|group:COLUMN|time[:COLUMN]", "how those are chosen: by class, whole groups, the latest") \
     X(REAL,    validation,   "0.1",     0, 0.9,      "SHARE",  "share of the training data kept for validation")       \
     X(REAL,    test,         "0",       0, 0.9,      "SHARE",  "share of them kept for test, where there is no test part")       \
@@ -82,10 +84,12 @@ typedef struct kd2m_column_info {
  *
  * Which rows test has does not depend on settings->validation. Of the rows that are left to train
  * on, settings->limit keeps so many, of each class its share, chosen by the seed; validation and
- * test stay what they are. The settings' texts are copied.
- * Errors: KD2M_ERROR_USAGE (settings, spec, chain, classes that there aren't, a split that can't
- * be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of range; NaN or infinity with count and
- * first position; transforms that do not fit), KD2M_ERROR_MEMORY.
+ * test stay what they are. What is missing (empty cells, NA, NaN) is refused, or as
+ * settings->missing says, its sample left out, or it is interpolated along the time of a signal.
+ * The settings' texts are copied. Errors: KD2M_ERROR_USAGE (settings, spec, chain, classes that
+ * there aren't, a split that can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of
+ * range; NaN or infinity with count and first position; transforms that do not fit),
+ * KD2M_ERROR_MEMORY.
  */
 KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
                                        const kd2m_data_settings *settings);

@@ -14,17 +14,26 @@
 #include "npy.h"
 #include "writer.h"
 
-kd2m_status kd2m_array_read(kd2m_array *out, kd2m_context *context, const char *path) {
+static kd2m_status read_with(kd2m_status (*parse)(kd2m_array *, kd2m_context *, kd2m_source *),
+                             kd2m_array *out, kd2m_context *context, const char *path) {
     *out = (kd2m_array){0};
     kd2m_status status = KD2M_OK;
     kd2m_source *source = NULL;
 
     KD2M_TRY(kd2m_source_open(&source, context, path));
-    KD2M_TRY(kd2m_array_parse(out, context, source));
+    KD2M_TRY(parse(out, context, source));
 
 cleanup:
     kd2m_source_close(source);
     return status;
+}
+
+kd2m_status kd2m_array_read(kd2m_array *out, kd2m_context *context, const char *path) {
+    return read_with(kd2m_array_parse, out, context, path);
+}
+
+kd2m_status kd2m_array_read_gaps(kd2m_array *out, kd2m_context *context, const char *path) {
+    return read_with(kd2m_array_parse_gaps, out, context, path);
 }
 
 kd2m_status kd2m_array_write(kd2m_context *context, const kd2m_array *array, const char *path) {

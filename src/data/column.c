@@ -1,67 +1,17 @@
 /*
  * Columns: texts or whole numbers beside the rows, coded 0, 1, .. in the order that they first
- * come.
- *
- * The codes are found by a hash table of open addressing that lives while a column is added. Time
- * O(rows) on the mean; memory 4 bytes a row, the texts once each, and 8 bytes a row meanwhile.
+ * come. Time O(rows) on the mean; memory 4 bytes a row, and the texts once each.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "coding.h"
 #include "context.h"
 #include "dataset.h"
-#include "digest.h"
 #include "memory.h"
 #include "spec.h"
 #include "text.h"
-
-/* A column's codes by text. A slot holds code + 1, 0 is free; at most half of them are taken. */
-typedef struct code_table {
-    kd2m_context *context;
-    kd2m_column *column;
-    uint32_t *slots;
-    size_t mask; /* their number - 1; that is a power of two */
-} code_table;
-
-/* The slot that holds the text's code, or is to. */
-static uint32_t *find_slot(const code_table *table, const char *text) {
-    size_t at = (size_t)kd2m_digest(KD2M_DIGEST_START, text, strlen(text)) & table->mask;
-    while (table->slots[at] != 0 && strcmp(table->column->texts[table->slots[at] - 1], text) != 0)
-        at = (at + 1) & table->mask;
-    return &table->slots[at];
-}
-
-/* Makes the table of a column's codes, with room for `rows` more. */
-static kd2m_status create_table(code_table *out, kd2m_context *context, kd2m_column *column,
-                                size_t rows) {
-    size_t slots = 16;
-    kd2m_status status = KD2M_OK;
-    while (slots / 2 < column->count + rows)
-        slots *= 2;
-    *out = (code_table){context, column, NULL, slots - 1};
-    KD2M_TRY(kd2m_alloc(context, (void **)&out->slots, slots, sizeof *out->slots));
-    for (size_t code = 0; code < column->count; code++)
-        *find_slot(out, column->texts[code]) = (uint32_t)code + 1;
-cleanup:
-    return status;
-}
-
-/* *out = the code of a text, a new one if it is new. */
-static kd2m_status code_of(const code_table *table, const char *text, int32_t *out) {
-    kd2m_column *column = table->column;
-    uint32_t *slot = find_slot(table, text);
-    kd2m_status status = KD2M_OK;
-    if (*slot == 0) {
-        KD2M_TRY(kd2m_grow(table->context, (void **)&column->texts, &column->capacity,
-                           column->count, column->count + 1, sizeof *column->texts));
-        KD2M_TRY(kd2m_text_copy(table->context, &column->texts[column->count], text));
-        *slot = (uint32_t)++column->count;
-    }
-    *out = (int32_t)*slot - 1;
-cleanup:
-    return status;
-}
 
 /* The column called `name`, added if there is none yet, and its place for this part's codes. */
 static kd2m_status open_column(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
@@ -95,22 +45,22 @@ cleanup:
 /* Texts, or where they are NULL, numbers. */
 static kd2m_status add_column(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
                               const char *name, const char *const *texts, const int32_t *numbers) {
-    code_table table = {context, NULL, NULL, 0};
+    kd2m_coding coding = {0};
     kd2m_column *column = NULL;
     int32_t *codes = NULL;
     char number[16];
     kd2m_status status = KD2M_OK;
 
     KD2M_TRY(open_column(context, raw, part, name, &column, &codes));
-    KD2M_TRY(create_table(&table, context, column, part->rows));
+    KD2M_TRY(kd2m_coding_open(&coding, context, column));
     for (size_t i = 0; i < part->rows; i++) {
         if (!texts)
             snprintf(number, sizeof number, "%" PRId32, numbers[i]);
-        KD2M_TRY(code_of(&table, texts ? texts[i] : number, &codes[i]));
+        KD2M_TRY(kd2m_coding_code(&coding, texts ? texts[i] : number, &codes[i]));
     }
 
 cleanup:
-    kd2m_free(context, table.slots);
+    kd2m_coding_close(&coding);
     return status;
 }
 

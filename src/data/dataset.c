@@ -52,10 +52,11 @@ static kd2m_status find_reader(kd2m_context *context, const char *text, const kd
                           nearest ? "'?" : "", known);
 }
 
-static kd2m_status read_raw(kd2m_dataset *dataset, const char *text) {
+static kd2m_status read_raw(kd2m_dataset *dataset, const kd2m_data_settings *given) {
     kd2m_status status = KD2M_OK;
     kd2m_context *context = dataset->context;
     const kd2m_reader *reader = NULL;
+    const char *text = given->data;
     kd2m_spec *spec = NULL;
     void *parameters = NULL;
 
@@ -65,6 +66,7 @@ static kd2m_status read_raw(kd2m_dataset *dataset, const char *text) {
     kd2m_settings_default(&reader->parameters, parameters);
     KD2M_TRY(kd2m_spec_settings(context, spec, reader->bare, &reader->parameters, parameters));
     dataset->raw.value_scale = 1.0F;
+    dataset->raw.missing = kd2m_missing_policy(given->missing);
     KD2M_TRY(reader->read(context, parameters, &dataset->raw));
 
 cleanup:
@@ -201,7 +203,7 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     KD2M_TRY(kd2m_alloc(context, (void **)&dataset, 1, sizeof *dataset));
     dataset->context = context;
     KD2M_TRY(kd2m_text_copy(context, &dataset->spec, settings->data));
-    KD2M_TRY(read_raw(dataset, settings->data));
+    KD2M_TRY(read_raw(dataset, settings));
     kd2m_raw_data *raw = &dataset->raw;
     KD2M_TRY(check_labels(dataset, &raw->train, "training", &highest));
     KD2M_TRY(check_labels(dataset, &raw->test, "test", &highest));

@@ -7,6 +7,7 @@
 #include "kd2m/array.h"
 #include "kd2m/data.h"
 #include "kd2m/settings.h"
+#include "missing.h"
 #include "normalisation.h"
 #include "spec.h"
 
@@ -34,8 +35,9 @@ typedef struct kd2m_part {
 typedef struct kd2m_raw_data {
     size_t dims;
     size_t shape[3];
-    size_t classes;    /* as the reader knows it, or 0: highest label + 1 */
-    float value_scale; /* value = stored * value_scale (1/255 for image bytes) */
+    size_t classes;       /* as the reader knows it, or 0: highest label + 1 */
+    float value_scale;    /* value = stored * value_scale (1/255 for image bytes) */
+    kd2m_missing missing; /* what the reader is to do about missing values */
     kd2m_column columns[KD2M_COLUMNS_LIMIT]; /* added by kd2m_raw_data_add_texts and .._numbers */
     size_t column_count;
     kd2m_part train, test;
@@ -48,8 +50,8 @@ typedef struct kd2m_reader {
     const char *bare; /* the key that a value without a key stands for, or NULL */
     kd2m_setting_list parameters;
     size_t parameters_size; /* of the settings struct */
-    /* Fills *out (zeroed but for value_scale, 1). What it filled before it failed is freed by the
-     * caller. Floats must be finite; labels are checked by the caller. */
+    /* Fills *out (zeroed but for value_scale, 1, and missing). What it filled before it failed is
+     * freed by the caller. Floats must be finite; labels are checked by the caller. */
     kd2m_status (*read)(kd2m_context *context, const void *parameters, kd2m_raw_data *out);
 } kd2m_reader;
 
@@ -84,6 +86,9 @@ kd2m_status kd2m_raw_data_add_texts(kd2m_context *context, kd2m_raw_data *raw, k
 /* The same from whole numbers; a number stands for its text, '1797'. */
 kd2m_status kd2m_raw_data_add_numbers(kd2m_context *context, kd2m_raw_data *raw, kd2m_part *part,
                                       const char *name, const int32_t *numbers);
+
+/* Leaves the rows out whose `keep` is 0. */
+void kd2m_part_keep(kd2m_part *part, const unsigned char *keep);
 
 void kd2m_raw_data_clear(kd2m_context *context, kd2m_raw_data *raw);
 

@@ -7,6 +7,7 @@
  */
 #include "elements.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "context.h"
@@ -98,6 +99,16 @@ size_t kd2m_elements_count_non_finite(const float *values, size_t count, size_t 
     return found;
 }
 
+/* The same for infinite ones alone. */
+static size_t count_infinite(const float *values, size_t count, size_t *first) {
+    size_t found = 0;
+    *first = 0;
+    for (size_t i = 0; i < count; i++)
+        if (isinf(values[i]) && found++ == 0)
+            *first = i;
+    return found;
+}
+
 /* Names `found` offending values and where the first of them is. */
 static kd2m_status refuse_values(const kd2m_array *array, kd2m_context *context,
                                  kd2m_source *source, size_t found, size_t first,
@@ -110,16 +121,17 @@ static kd2m_status refuse_values(const kd2m_array *array, kd2m_context *context,
 }
 
 kd2m_status kd2m_elements_read(kd2m_array *array, kd2m_context *context, kd2m_source *source,
-                               kd2m_encoding encoding) {
+                               kd2m_encoding encoding, bool gaps) {
     kd2m_status status = KD2M_OK;
     size_t width = encodings[encoding.kind].width;
     size_t bytes = 0;
     size_t first = 0;
     size_t found = 0;
-    const char *fault = encoding.kind == KD2M_ENCODING_F8
-                            ? "are NaN, infinite or beyond 32-bit floats"
-                            : "are NaN or infinite";
+    const char *fault = gaps ? "are infinite" : "are NaN or infinite";
 
+    if (encoding.kind == KD2M_ENCODING_F8)
+        fault = gaps ? "are infinite or beyond 32-bit floats"
+                     : "are NaN, infinite or beyond 32-bit floats";
     array->element = encodings[encoding.kind].element;
     KD2M_TRY(count_elements(array, context, source, width, &bytes));
     KD2M_TRY(kd2m_source_read_block(source, &array->values, bytes, "the values"));
@@ -133,7 +145,8 @@ kd2m_status kd2m_elements_read(kd2m_array *array, kd2m_context *context, kd2m_so
         fault = "do not fit 32-bit integers";
     }
     if (array->element == KD2M_FLOAT32)
-        found = kd2m_elements_count_non_finite(array->values, array->count, &first);
+        found = gaps ? count_infinite(array->values, array->count, &first)
+                     : kd2m_elements_count_non_finite(array->values, array->count, &first);
     if (found > 0)
         status = refuse_values(array, context, source, found, first, fault);
 

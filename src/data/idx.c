@@ -59,7 +59,7 @@ kd2m_status kd2m_idx_parse(kd2m_array *out, kd2m_context *context, kd2m_source *
         out->shape[i] =
             (size_t)word[0] << 24 | (size_t)word[1] << 16 | (size_t)word[2] << 8 | (size_t)word[3];
     }
-    KD2M_TRY(kd2m_elements_read(out, context, source, encoding));
+    KD2M_TRY(kd2m_elements_read(out, context, source, encoding, false));
 
 cleanup:
     if (status != KD2M_OK)

@@ -244,7 +244,7 @@ cleanup:
     return status;
 }
 
-kd2m_status kd2m_array_parse(kd2m_array *out, kd2m_context *context, kd2m_source *source) {
+static kd2m_status parse(kd2m_array *out, kd2m_context *context, kd2m_source *source, bool gaps) {
     *out = (kd2m_array){0};
     kd2m_status status = KD2M_OK;
     npy_header header = {0};
@@ -258,11 +258,19 @@ kd2m_status kd2m_array_parse(kd2m_array *out, kd2m_context *context, kd2m_source
         &header));
     out->dims = header.dims;
     memcpy(out->shape, header.shape, sizeof header.shape);
-    KD2M_TRY(kd2m_elements_read(out, context, source, header.encoding));
+    KD2M_TRY(kd2m_elements_read(out, context, source, header.encoding, gaps));
 
 cleanup:
     kd2m_free(context, text);
     if (status != KD2M_OK)
         kd2m_array_clear(context, out);
     return status;
+}
+
+kd2m_status kd2m_array_parse(kd2m_array *out, kd2m_context *context, kd2m_source *source) {
+    return parse(out, context, source, false);
+}
+
+kd2m_status kd2m_array_parse_gaps(kd2m_array *out, kd2m_context *context, kd2m_source *source) {
+    return parse(out, context, source, true);
 }

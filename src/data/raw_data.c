@@ -1,6 +1,7 @@
 /* What readers deliver: taking over what a file held, and giving it back. */
 #include <string.h>
 
+#include "coding.h"
 #include "context.h"
 #include "dataset.h"
 #include "memory.h"
@@ -110,6 +111,30 @@ cleanup:
     return status;
 }
 
+/* Moves the elements of kept rows to the front. */
+static void keep_elements(void *memory, size_t size, const unsigned char *keep, size_t rows) {
+    unsigned char *bytes = memory;
+    size_t kept = 0;
+    for (size_t i = 0; bytes && i < rows; i++)
+        if (keep[i])
+            memmove(bytes + kept++ * size, bytes + i * size, size);
+}
+
+void kd2m_part_keep(kd2m_part *part, const unsigned char *keep) {
+    size_t kept = 0, sample = part->values.count / part->rows;
+    size_t width = part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
+    for (size_t i = 0; i < part->rows; i++)
+        kept += keep[i] != 0;
+    keep_elements(part->values.values, sample * width, keep, part->rows);
+    keep_elements(part->labels, sizeof *part->labels, keep, part->rows);
+    for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
+        keep_elements(part->codes[i], sizeof *part->codes[i], keep, part->rows);
+    keep_elements(part->time, sizeof *part->time, keep, part->rows);
+    keep_elements(part->until, sizeof *part->until, keep, part->rows);
+    part->values.shape[0] = part->rows = kept;
+    part->values.count = kept * sample;
+}
+
 static void clear_part(kd2m_context *context, kd2m_part *part) {
     kd2m_array_clear(context, &part->values);
     kd2m_free(context, part->labels);
@@ -122,12 +147,7 @@ static void clear_part(kd2m_context *context, kd2m_part *part) {
 void kd2m_raw_data_clear(kd2m_context *context, kd2m_raw_data *raw) {
     clear_part(context, &raw->train);
     clear_part(context, &raw->test);
-    for (size_t i = 0; i < raw->column_count; i++) {
-        kd2m_column *column = &raw->columns[i];
-        for (size_t code = 0; code < column->count; code++)
-            kd2m_free(context, column->texts[code]);
-        kd2m_free(context, column->texts);
-        kd2m_free(context, column->name);
-    }
+    for (size_t i = 0; i < raw->column_count; i++)
+        kd2m_column_clear(context, &raw->columns[i]);
     *raw = (kd2m_raw_data){0};
 }

@@ -105,6 +105,30 @@ expect 2 "to=LENGTH" "$kd2m" data $small --transform resample
 expect 2 "did you mean 'crop'" "$kd2m" train --data $small --model cnn1d --augment crp --batch-size 16 --out run
 expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --augment crop --batch-size 16 --out run
 
+# tables
+printf 'x,y,label\n1,2,ok\n3,,ok\n5,6,bad\n' >table.csv
+printf 'x,label\n1,0\n2,0,1\n' >ragged.csv
+printf 'x,label\n"1,0\n' >open.csv
+printf 'x,label\n1,0\0\n' >nul.csv
+printf 'x;label\n1,5;0\n' >comma.csv
+printf '\xff\xfex\0,\0' >wide.csv
+: >empty.csv
+expect 1 "1 value.s. are missing .NaN., the first in table.csv, line 3, column 'y'; --missing drop" "$kd2m" data csv:table.csv
+expect 2 "no order to go along" "$kd2m" data csv:table.csv --missing interpolate
+expect 2 "refuse.drop.interpolate" "$kd2m" data csv:table.csv --missing ignore
+expect 2 "no column 'class'.*it has x, y, label" "$kd2m" data csv:table.csv,label=class
+expect 1 "ragged.csv, line 3: has 3 cells, but there are 2 columns" "$kd2m" data csv:ragged.csv
+expect 1 "open.csv, line 2: a quote is not closed" "$kd2m" data csv:open.csv
+expect 1 "nul.csv, line 2: holds a NUL byte" "$kd2m" data csv:nul.csv
+expect 1 "comma.csv, line 2, column 'x': '1,5' is not a finite number; the decimal point is '.'" "$kd2m" data csv:comma.csv
+expect 1 "wide.csv, line 1: the text is in UTF-16" "$kd2m" data csv:wide.csv
+expect 1 "empty.csv: is empty" "$kd2m" data csv:empty.csv
+expect 1 "nowhere.csv: can't be opened" "$kd2m" data csv:nowhere.csv
+expect 1 "none\*.csv: no file fits" "$kd2m" data 'csv:none*.csv'
+expect 2 "table.csv: is named twice" "$kd2m" data csv:train=table.csv,test=table.csv
+expect 1 "nan.npy, row 2, element 2" "$kd2m" data 'npy:train=nan.npy;labels.npy'
+"$kd2m" data -q csv:table.csv --missing drop >/dev/null || { echo "FAILED: --missing drop"; failures=$((failures + 1)); }
+
 # splits
 expect 2 "group:COLUMN" "$kd2m" train --data $small --model cnn1d --split grop:load --out run
 expect 2 "there are 'load', 'speed'" "$kd2m" train --data $small --model cnn1d --split group:machine --out run

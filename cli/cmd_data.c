@@ -119,6 +119,7 @@ int cli_data(int argc, char **argv) {
                "  kd2m data bearing --transform envelope-spectrum\n"
                "  kd2m data --transforms\n"
                "  kd2m data 'csv:train=a.csv;b.csv,label=fault,columns=machine' --missing drop\n"
+               "  kd2m data 'recordings:train=DIR,labels=labels.csv,label=fault,window=2048'\n"
                "  kd2m data 'npy:train=X.npy;Y.npy,test=XT.npy;YT.npy'\n",
     };
     data_options given = {.transforms = 0};

@@ -7,6 +7,7 @@
  *     csv:train=A.csv,test=B.csv,label=NAME  tables in text
  *     idx:DIR                                MNIST's four files, gzipped or not
  *     npy:train=X.npy;Y.npy,test=X.npy;Y.npy NumPy arrays, N x ... values and N labels
+ *     recordings:train=DIR,labels=SIDECAR    long signals in CSV or NumPy files, cut into windows
  *
  * Beside the label a row may have columns (machine, load, ..): codes 0, 1, .. that stand for texts,
  * in all parts alike.

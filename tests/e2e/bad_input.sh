@@ -105,7 +105,7 @@ expect 2 "to=LENGTH" "$kd2m" data $small --transform resample
 expect 2 "did you mean 'crop'" "$kd2m" train --data $small --model cnn1d --augment crp --batch-size 16 --out run
 expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --augment crop --batch-size 16 --out run
 
-# tables
+# tables and recordings
 printf 'x,y,label\n1,2,ok\n3,,ok\n5,6,bad\n' >table.csv
 printf 'x,label\n1,0\n2,0,1\n' >ragged.csv
 printf 'x,label\n"1,0\n' >open.csv
@@ -126,6 +126,11 @@ expect 1 "empty.csv: is empty" "$kd2m" data csv:empty.csv
 expect 1 "nowhere.csv: can't be opened" "$kd2m" data csv:nowhere.csv
 expect 1 "none\*.csv: no file fits" "$kd2m" data 'csv:none*.csv'
 expect 2 "table.csv: is named twice" "$kd2m" data csv:train=table.csv,test=table.csv
+expect 2 "did you mean 'window'" "$kd2m" data recordings:table.csv,windows=2
+expect 1 "no windows are left" "$kd2m" data recordings:table.csv,window=8 --missing interpolate
+expect 2 "say labels=TABLE.csv or labels=folder" "$kd2m" data recordings:a.npy,window=2
+expect 2 "no column 'file'" "$kd2m" data recordings:a.npy,labels=table.csv,window=2
+expect 2 "needs paths with a folder" "$kd2m" data recordings:a.npy,labels=folder,window=2
 expect 1 "nan.npy, row 2, element 2" "$kd2m" data 'npy:train=nan.npy;labels.npy'
 "$kd2m" data -q csv:table.csv --missing drop >/dev/null || { echo "FAILED: --missing drop"; failures=$((failures + 1)); }
 

@@ -151,11 +151,28 @@ static void tables_follow_the_policy(void **state) {
     tables_refuse(context, spec, "drop", KD2M_ERROR_INPUT, "holes.csv: no rows are left");
 }
 
+static void recordings_follow_the_policy(void **state) {
+    kd2m_dataset *dataset = NULL;
+    char spec[1024];
+    (void)state;
+    const char *path =
+        tables_write(folder, "r.csv", "x,y,label\n1,1,a\n,2,a\n3,3,a\n4,4,\n5,5,a\n6,6,a\n");
+    snprintf(spec, sizeof spec, "recordings:%s,window=2", path);
+    tables_refuse(context, spec, "interpolate", KD2M_ERROR_INPUT, "line 5, column 'label'");
+    EXPECT_OK(context, tables_open(&dataset, context, spec, "drop"));
+    assert_int_equal(1, dataset->raw.train.rows);
+    assert_true(dataset->raw.train.time[0] == 4);
+    kd2m_dataset_free(dataset);
+    path = tables_write(folder, "r.csv", "x,y,label\n1,,a\n2,,a\n");
+    tables_refuse(context, spec, "interpolate", KD2M_ERROR_INPUT,
+                  "channel 1 (from 0) has no value at all");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_what_is_missing),    cmocka_unit_test(fills_on_the_line_between),
         cmocka_unit_test(arrays_follow_the_policy), cmocka_unit_test(arrays_refuse_what_can_not_be),
-        cmocka_unit_test(tables_follow_the_policy),
+        cmocka_unit_test(tables_follow_the_policy), cmocka_unit_test(recordings_follow_the_policy),
     };
     context = testing_context(1);
     snprintf(folder, sizeof folder, "%s", testing_folder());

@@ -6,14 +6,17 @@
 
 typedef struct data_options {
     kd2m_data_settings settings;
-    int transforms; /* list those */
+    int transforms;  /* list those */
+    const char *out; /* folder to write the samples to, or NULL */
 } data_options;
 
-enum { KEY_TRANSFORMS = 1 };
+enum { KEY_TRANSFORMS = 1, KEY_OUT = 'o' };
 
 static const struct argp_option options[] = {
     {"transforms", KEY_TRANSFORMS, NULL, 0,
      "List the transforms (--transform) and augmentations (--augment) with their keys", 1},
+    {"out", KEY_OUT, "DIR", 0,
+     "Write the samples there: train_x.npy, train_y.npy, train_keys.npy, and for test", 1},
     {0},
 };
 
@@ -23,10 +26,17 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     case KEY_TRANSFORMS:
         given->transforms = 1;
         return 0;
+    case KEY_OUT:
+        given->out = text;
+        return 0;
     case ARGP_KEY_ARG:
         if (given->settings.data)
             argp_error(state, "one data set at a time: '%s' is too many", text);
         given->settings.data = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (given->out && (!given->settings.data || given->transforms))
+            argp_error(state, "--out writes one data set's samples: say which");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -88,16 +98,18 @@ static void print_text(const kd2m_dataset *dataset, const kd2m_dataset_info *inf
     print_columns(dataset, info->columns);
 }
 
-static kd2m_status describe(kd2m_context *context, const kd2m_data_settings *settings, int json) {
+static kd2m_status describe(kd2m_context *context, const data_options *given, int json) {
     kd2m_dataset *dataset = NULL;
     kd2m_dataset_info info;
-    kd2m_status status = kd2m_dataset_open(&dataset, context, settings);
+    kd2m_status status = kd2m_dataset_open(&dataset, context, &given->settings);
     if (status != KD2M_OK)
         return status;
     kd2m_dataset_describe(dataset, &info);
-    if (json)
+    if (given->out)
+        status = kd2m_dataset_export(dataset, given->out);
+    if (status == KD2M_OK && json)
         status = print_json(dataset, &info);
-    else
+    else if (status == KD2M_OK)
         print_text(dataset, &info);
     kd2m_dataset_free(dataset);
     return status;
@@ -110,7 +122,9 @@ int cli_data(int argc, char **argv) {
         .args_doc = "[SPEC]",
         .doc = "Lists the kinds of data sets with their keys, or describes one data set, as it "
                "comes out of --classes, --transform and --limit. Nothing is kept for validation "
-               "unless --validation asks for it.\v"
+               "unless --validation asks for it. With --out it also writes the samples as NumPy "
+               "arrays, transformed but not normalised, with a key for each: for teachers that are "
+               "computed elsewhere (docs/teachers-from-files.md).\v"
                "Examples:\n"
                "  kd2m data\n"
                "  kd2m data bearing:load=3\n"
@@ -120,6 +134,7 @@ int cli_data(int argc, char **argv) {
                "  kd2m data --transforms\n"
                "  kd2m data 'csv:train=a.csv;b.csv,label=fault,columns=machine' --missing drop\n"
                "  kd2m data 'recordings:train=DIR,labels=labels.csv,label=fault,window=2048'\n"
+               "  kd2m data cifar10:cifar --out samples\n"
                "  kd2m data 'npy:train=X.npy;Y.npy,test=XT.npy;YT.npy'\n",
     };
     data_options given = {.transforms = 0};
@@ -132,7 +147,7 @@ int cli_data(int argc, char **argv) {
     kd2m_table *table = NULL;
     kd2m_status status;
     if (given.settings.data && !given.transforms)
-        status = describe(context, &given.settings, common.json);
+        status = describe(context, &given, common.json);
     else if ((status = given.transforms ? kd2m_transform_table(&table, context)
                                         : kd2m_dataset_table(&table, context)) == KD2M_OK)
         status = cli_print_table(context, table, common.json);

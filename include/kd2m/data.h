@@ -117,6 +117,24 @@ KD2M_API kd2m_status kd2m_dataset_read_codes(const kd2m_dataset *dataset, kd2m_s
                                              size_t column, size_t first, size_t count,
                                              int32_t *codes);
 
+/*
+ * Copies the keys of rows first..first+count-1 of a split. A sample's key is a 64-bit digest of its
+ * shape and its values as they were read, before any transform: it tells a sample wherever it
+ * stands, in whatever order, split or file. Samples that are the same share a key. Errors:
+ * KD2M_ERROR_USAGE past the end.
+ */
+KD2M_API kd2m_status kd2m_dataset_read_keys(const kd2m_dataset *dataset, kd2m_split split,
+                                            size_t first, size_t count, uint64_t *keys);
+
+/*
+ * Writes the samples as NumPy arrays into `folder`, made where it is missing: train_x.npy (rows x a
+ * sample's shape, float32, transformed but not normalised), train_y.npy (labels, int32) and
+ * train_keys.npy (rows x 8 bytes, a key's lowest first); likewise validation_ and test_ where there
+ * are such rows. Files of an earlier export are replaced. Errors: KD2M_ERROR_IO,
+ * KD2M_ERROR_MEMORY, KD2M_ERROR_INTERRUPTED: then the split under way has no keys there.
+ */
+KD2M_API kd2m_status kd2m_dataset_export(const kd2m_dataset *dataset, const char *folder);
+
 /* The readers and their keys as a table. To be freed by the caller. */
 KD2M_API kd2m_status kd2m_dataset_table(kd2m_table **out, kd2m_context *context);
 

@@ -12,7 +12,6 @@
 #include "elements.h"
 #include "memory.h"
 #include "npy.h"
-#include "writer.h"
 
 static kd2m_status read_with(kd2m_status (*parse)(kd2m_array *, kd2m_context *, kd2m_source *),
                              kd2m_array *out, kd2m_context *context, const char *path) {
@@ -36,16 +35,34 @@ kd2m_status kd2m_array_read_gaps(kd2m_array *out, kd2m_context *context, const c
     return read_with(kd2m_array_parse_gaps, out, context, path);
 }
 
-kd2m_status kd2m_array_write(kd2m_context *context, const kd2m_array *array, const char *path) {
-    static const struct {
-        const char *code;
-        size_t width;
-    } elements[] = {[KD2M_FLOAT32] = {"f4", 4}, [KD2M_UINT8] = {"u1", 1}, [KD2M_INT32] = {"i4", 4}};
+static const struct {
+    const char *code;
+    size_t width;
+} elements[] = {[KD2M_FLOAT32] = {"f4", 4}, [KD2M_UINT8] = {"u1", 1}, [KD2M_INT32] = {"i4", 4}};
+
+kd2m_status kd2m_array_write_header(kd2m_writer *writer, kd2m_element element, size_t dims,
+                                    const size_t *shape) {
     enum { PREAMBLE = 10, ROUND = 64 };
-    kd2m_status status = KD2M_OK;
-    kd2m_writer *writer = NULL;
     char header[4 * ROUND] = "\x93NUMPY\x01";
     size_t used = PREAMBLE;
+    char order = element == KD2M_UINT8 ? '|' : kd2m_host_big_endian() ? '>' : '<';
+    used += (size_t)snprintf(header + used, sizeof header - used,
+                             "{'descr': '%c%s', 'fortran_order': False, 'shape': (", order,
+                             elements[element].code);
+    for (size_t i = 0; i < dims; i++) /* at most 20 digits each: the header holds four */
+        used += (size_t)snprintf(header + used, sizeof header - used, "%zu, ", shape[i]);
+    used += (size_t)snprintf(header + used, sizeof header - used, "), }");
+    size_t end = (used + 1 + ROUND - 1) / ROUND * ROUND;
+    memset(header + used, ' ', end - used - 1);
+    header[end - 1] = '\n';
+    header[8] = (char)((end - PREAMBLE) & 0xff);
+    header[9] = (char)((end - PREAMBLE) >> 8);
+    return kd2m_writer_write(writer, header, end);
+}
+
+kd2m_status kd2m_array_write(kd2m_context *context, const kd2m_array *array, const char *path) {
+    kd2m_status status = KD2M_OK;
+    kd2m_writer *writer = NULL;
     size_t count = 1;
 
     bool sound = array->dims >= 1 && array->dims <= KD2M_ARRAY_MAX_DIMS;
@@ -55,21 +72,8 @@ kd2m_status kd2m_array_write(kd2m_context *context, const kd2m_array *array, con
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "%s: not written, the array's shape does not fit its count", path);
 
-    char order = array->element == KD2M_UINT8 ? '|' : kd2m_host_big_endian() ? '>' : '<';
-    used += (size_t)snprintf(header + used, sizeof header - used,
-                             "{'descr': '%c%s', 'fortran_order': False, 'shape': (", order,
-                             elements[array->element].code);
-    for (size_t i = 0; i < array->dims; i++) /* at most 20 digits each: the header holds four */
-        used += (size_t)snprintf(header + used, sizeof header - used, "%zu, ", array->shape[i]);
-    used += (size_t)snprintf(header + used, sizeof header - used, "), }");
-    size_t end = (used + 1 + ROUND - 1) / ROUND * ROUND;
-    memset(header + used, ' ', end - used - 1);
-    header[end - 1] = '\n';
-    header[8] = (char)((end - PREAMBLE) & 0xff);
-    header[9] = (char)((end - PREAMBLE) >> 8);
-
     KD2M_TRY(kd2m_writer_open(&writer, context, path));
-    KD2M_TRY(kd2m_writer_write(writer, header, end));
+    KD2M_TRY(kd2m_array_write_header(writer, array->element, array->dims, array->shape));
     KD2M_TRY(
         kd2m_writer_write(writer, array->values, array->count * elements[array->element].width));
     KD2M_TRY(kd2m_writer_commit(writer));

@@ -10,6 +10,7 @@
 
 #include "context.h"
 #include "digest.h"
+#include "keys.h"
 #include "memory.h"
 #include "select.h"
 #include "split.h"
@@ -212,6 +213,7 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     if (raw->classes == 0)
         raw->classes = (size_t)highest + 1;
     digest_data(dataset);
+    KD2M_TRY(kd2m_raw_data_make_keys(context, raw));
     KD2M_TRY(kd2m_raw_data_select(context, raw, settings->classes));
     KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     KD2M_TRY(kd2m_dataset_split(dataset, settings));
@@ -291,6 +293,14 @@ kd2m_status kd2m_dataset_read_codes(const kd2m_dataset *dataset, kd2m_split spli
     for (size_t i = 0; i < count; i++)
         codes[i] = kd2m_dataset_code(dataset, split, column, first + i);
 cleanup:
+    return status;
+}
+
+kd2m_status kd2m_dataset_read_keys(const kd2m_dataset *dataset, kd2m_split split, size_t first,
+                                   size_t count, uint64_t *keys) {
+    kd2m_status status = check_rows(dataset, split, first, count);
+    for (size_t i = 0; status == KD2M_OK && i < count; i++)
+        keys[i] = kd2m_dataset_part(dataset, split)->keys[dataset->rows[split][first + i]];
     return status;
 }
 

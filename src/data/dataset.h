@@ -26,6 +26,7 @@ typedef struct kd2m_column {
 typedef struct kd2m_part {
     kd2m_array values; /* KD2M_UINT8 or KD2M_FLOAT32, rows x shape, kept as compact as it came */
     int32_t *labels;   /* rows; owned, as all below */
+    uint64_t *keys;    /* rows: see keys.h; made by the caller of the reader */
     int32_t *codes[KD2M_COLUMNS_LIMIT]; /* rows of each column; NULL for one that it doesn't have */
     double *time;  /* rows: when a sample begins, in any unit; NULL where that is not known */
     double *until; /* rows: when it ends, >= time; NULL: samples have no length in time */

@@ -138,6 +138,7 @@ void kd2m_part_keep(kd2m_part *part, const unsigned char *keep) {
 static void clear_part(kd2m_context *context, kd2m_part *part) {
     kd2m_array_clear(context, &part->values);
     kd2m_free(context, part->labels);
+    kd2m_free(context, part->keys);
     for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
         kd2m_free(context, part->codes[i]);
     kd2m_free(context, part->time);

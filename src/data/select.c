@@ -19,6 +19,7 @@ static void move(void *array, size_t to, size_t from, size_t size) {
 /* Row `from` becomes row `to` <= from, with all that belongs to it but the label. */
 static void move_row(kd2m_part *part, size_t to, size_t from, size_t sample_bytes) {
     move(part->values.values, to, from, sample_bytes);
+    move(part->keys, to, from, sizeof *part->keys);
     for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
         if (part->codes[i])
             move(part->codes[i], to, from, sizeof *part->codes[i]);

@@ -77,7 +77,7 @@ static void print_result(const kd2m_run_result *result, const char *out, int wit
     if (isfinite(result->validation_accuracy))
         printf("; validation accuracy %.4f (epoch %lld kept)", result->validation_accuracy,
                (long long)result->best_epoch);
-    if (with_teacher)
+    if (with_teacher && isfinite(result->teacher_accuracy))
         printf("; teacher %.4f", result->teacher_accuracy);
     printf("; %zu parameters, %.1f s, %.0f samples/s\n", result->parameters, result->seconds,
            result->samples_per_second);
@@ -111,7 +111,7 @@ int cli_run_training(int argc, char **argv, const char *doc, int distil) {
     cli_parse(&argp, argc, argv, &given, &common, &settings);
     int from_run = given.mode == KD2M_RUN_RESUME && settings.given == 0;
     if (!from_run && distil != (values.teacher != NULL)) {
-        fprintf(stderr, distil ? "kd2m distill: no teacher: say --teacher RUN\n"
+        fprintf(stderr, distil ? "kd2m distill: no teacher: say --teacher PATH\n"
                                : "kd2m train: a teacher is for 'kd2m distill'\n");
         return 2;
     }

@@ -26,7 +26,7 @@ KD2M_BEGIN_DECLS
 #define KD2M_TRAIN_SETTINGS(X)                                                                     \
     KD2M_DATA_SETTINGS(X)                                                                          \
     X(TEXT,    model,        NULL,      0, 0,        "SPEC",   "net to train, e.g. mlp:784-64-10, cnn1d:width=0.25 or resnet20") \
-    X(TEXT,    teacher,      NULL,      0, 0,        "RUN",    "teacher: a run folder or model file")                  \
+    X(TEXT,    teacher,      NULL,      0, 0,        "PATH",   "teacher: a run folder, a model file, or features in a file or folder") \
     X(TEXT,    loss,         NULL,      0, 0,        "EXPR",   "terms to minimise, e.g. 'ce + 0.5*w2@features'")       \
     X(TEXT,    metric,       NULL,      0, 0,        "SPEC",   "short for --loss 'ce + WEIGHT*SPEC'")                  \
     X(REAL,    weight,       "1",       0, 1e12,     "W",      "weight of --metric")                                   \
@@ -68,7 +68,7 @@ typedef struct kd2m_run_result {
     double test_accuracy;       /* NaN where the data set has no test part */
     double test_loss;           /* cross-entropy */
     double validation_accuracy; /* of the epoch that was kept; NaN without validation */
-    double teacher_accuracy;    /* on test; NaN without a teacher */
+    double teacher_accuracy;    /* on test; NaN without a teacher, or one that doesn't know */
     size_t parameters;          /* trained scalars of the net */
     double seconds;             /* of the whole run, earlier sittings included */
     double samples_per_second;  /* training steps alone */
@@ -111,6 +111,36 @@ typedef struct kd2m_evaluation {
  */
 KD2M_API kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
                                    const kd2m_data_settings *data);
+
+/* clang-format off */
+#define KD2M_FEATURES_SETTINGS(X)                                                                  \
+    KD2M_DATA_SETTINGS(X)                                                                          \
+    X(TEXT,    layers,       NULL,      0, 0,        "NAMES",  "layers beside features and logits, e.g. bn3,pool1")    \
+    X(FLAG,    moments,      "0",       0, 1,        NULL,     "means and variances of the training samples, not rows of all") \
+    X(FLAG,    per_class,    "0",       0, 1,        NULL,     "those of each class by itself")
+/* clang-format on */
+
+/* What of a model is written on which data. */
+typedef struct kd2m_features_settings {
+    KD2M_FEATURES_SETTINGS(KD2M_SETTINGS_FIELD)
+} kd2m_features_settings;
+
+/* The list behind the struct: for defaults, flags and help. Static. */
+KD2M_API const kd2m_setting_list *kd2m_features_setting_list(void);
+
+/*
+ * Runs a model file or run folder over all samples of a data set, training part and test part, and
+ * writes what comes out to a .safetensors file (docs/teachers-from-files.md), which may be a
+ * teacher: `features`, `logits` and settings->layers, with `keys`, `labels` and the data set's
+ * digest; or, with settings->moments, NAME.mean and NAME.variance over the training part, of layers
+ * with positions those of their means over them. *rows = samples that went in. The data go through
+ * settings->transform, then through the model's own chain; nothing is kept for validation. The file
+ * is written whole or not at all. Memory: that of the file.
+ * Errors: as kd2m_evaluate; KD2M_ERROR_USAGE (settings, an unknown layer), KD2M_ERROR_IO,
+ * KD2M_ERROR_INTERRUPTED.
+ */
+KD2M_API kd2m_status kd2m_features_write(size_t *rows, kd2m_context *context, const char *model,
+                                         const kd2m_features_settings *settings, const char *path);
 
 KD2M_END_DECLS
 

@@ -35,22 +35,24 @@ KD2M_API void kd2m_metric_free(kd2m_metric *metric);
 
 /* What a metric takes and promises; the promises are what the tests check. */
 typedef enum kd2m_metric_trait {
-    KD2M_METRIC_PAIRED = 1 << 0,      /* row i of X belongs to row i of Y: needs n = m */
-    KD2M_METRIC_ON_LOGITS = 1 << 1,   /* compares logits; without it, features */
-    KD2M_METRIC_LABELS = 1 << 2,      /* needs labels on both sides */
-    KD2M_METRIC_ZERO = 1 << 3,        /* 0 for X = Y */
-    KD2M_METRIC_SYMMETRIC = 1 << 4,   /* D(X,Y) = D(Y,X) */
-    KD2M_METRIC_TRANSLATION = 1 << 5, /* unchanged when X and Y move by the same vector */
-    KD2M_METRIC_ROTATION = 1 << 6,    /* unchanged when X and Y turn by the same rotation */
-    KD2M_METRIC_PERMUTATION = 1 << 7, /* unchanged when the rows of X, or Y, are reordered (of both
-                                         alike for a paired metric) */
-    KD2M_METRIC_TRANSPORT = 1 << 8,   /* has a plan: result.pair_share is filled where n = m */
-    KD2M_METRIC_ANY_WIDTH = 1 << 9,   /* X and Y may have different dim */
-    KD2M_METRIC_WEIGHTS = 1 << 10,    /* takes row weights */
-    KD2M_METRIC_SCALING = 1 << 11,    /* D(cX,cY) = c^degree D(X,Y), constants resolved anew; X, Y
-                                         are the features where there are logits beside them */
-    KD2M_METRIC_WITH_LOGITS = 1 << 12 /* compares features and logits: needs both, has a gradient
-                                         for both */
+    KD2M_METRIC_PAIRED = 1 << 0,       /* row i of X belongs to row i of Y: needs n = m */
+    KD2M_METRIC_ON_LOGITS = 1 << 1,    /* compares logits; without it, features */
+    KD2M_METRIC_LABELS = 1 << 2,       /* needs labels on both sides */
+    KD2M_METRIC_ZERO = 1 << 3,         /* 0 for X = Y */
+    KD2M_METRIC_SYMMETRIC = 1 << 4,    /* D(X,Y) = D(Y,X) */
+    KD2M_METRIC_TRANSLATION = 1 << 5,  /* unchanged when X and Y move by the same vector */
+    KD2M_METRIC_ROTATION = 1 << 6,     /* unchanged when X and Y turn by the same rotation */
+    KD2M_METRIC_PERMUTATION = 1 << 7,  /* unchanged when the rows of X, or Y, are reordered (of both
+                                          alike for a paired metric) */
+    KD2M_METRIC_TRANSPORT = 1 << 8,    /* has a plan: result.pair_share is filled where n = m */
+    KD2M_METRIC_ANY_WIDTH = 1 << 9,    /* X and Y may have different dim */
+    KD2M_METRIC_WEIGHTS = 1 << 10,     /* takes row weights */
+    KD2M_METRIC_SCALING = 1 << 11,     /* D(cX,cY) = c^degree D(X,Y), constants resolved anew; X, Y
+                                          are the features where there are logits beside them */
+    KD2M_METRIC_WITH_LOGITS = 1 << 12, /* compares features and logits: needs both, has a gradient
+                                          for both */
+    KD2M_METRIC_MOMENTS = 1 << 13 /* looks at no more than each feature's mean and variance, of Y at
+                                     least: rows with the same ones serve as well */
 } kd2m_metric_trait;
 
 typedef struct kd2m_metric_info {

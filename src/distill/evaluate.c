@@ -10,7 +10,6 @@
 
 #include "context.h"
 #include "memory.h"
-#include "model_file.h"
 #include "shape.h"
 #include "transformed.h"
 
@@ -128,33 +127,43 @@ kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,
     return KD2M_OK;
 }
 
-kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
-                          const kd2m_data_settings *data) {
-    *out = (kd2m_evaluation){0, NAN, NAN};
-    kd2m_model_file *file = NULL;
-    kd2m_dataset *dataset = NULL;
-    kd2m_runner *runner = NULL;
-    kd2m_dataset_info info;
+kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *model,
+                            const kd2m_data_settings *data) {
+    *out = (kd2m_trial){NULL, NULL, NULL};
     kd2m_data_settings settings = *data;
     char *chain = NULL;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_model_file_read(&file, context, model));
-    KD2M_TRY(kd2m_transforms_join(context, &chain, data->transform, file->transform));
+    KD2M_TRY(kd2m_model_file_read(&out->file, context, model));
+    KD2M_TRY(kd2m_transforms_join(context, &chain, data->transform, out->file->transform));
     settings.transform = chain;
     settings.validation = 0;
-    KD2M_TRY(kd2m_dataset_open(&dataset, context, &settings));
-    KD2M_TRY(kd2m_check_fit(context, file->graph, dataset, model));
-    KD2M_TRY(kd2m_net_check(context, file->graph, file->tensors));
-    kd2m_dataset_describe(dataset, &info);
-    KD2M_TRY(
-        kd2m_runner_create(&runner, dataset, &file->normalisation, file->graph, EVALUATION_BATCH));
-    KD2M_TRY(kd2m_net_load(runner->net, file->tensors));
-    KD2M_TRY(kd2m_runner_run(runner, info.rows[KD2M_TEST] > 0 ? KD2M_TEST : KD2M_TRAIN, out, NULL,
-                             NULL));
+    KD2M_TRY(kd2m_dataset_open(&out->dataset, context, &settings));
+    KD2M_TRY(kd2m_check_fit(context, out->file->graph, out->dataset, model));
+    KD2M_TRY(kd2m_net_check(context, out->file->graph, out->file->tensors));
+    KD2M_TRY(kd2m_runner_create(&out->runner, out->dataset, &out->file->normalisation,
+                                out->file->graph, EVALUATION_BATCH));
+    KD2M_TRY(kd2m_net_load(out->runner->net, out->file->tensors));
 cleanup:
-    kd2m_runner_free(runner);
-    kd2m_dataset_free(dataset);
     kd2m_free(context, chain);
-    kd2m_model_file_free(file);
+    return status;
+}
+
+void kd2m_trial_clear(kd2m_trial *trial) {
+    kd2m_runner_free(trial->runner);
+    kd2m_dataset_free(trial->dataset);
+    kd2m_model_file_free(trial->file);
+}
+
+kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
+                          const kd2m_data_settings *data) {
+    *out = (kd2m_evaluation){0, NAN, NAN};
+    kd2m_trial trial;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_trial_open(&trial, context, model, data));
+    KD2M_TRY(kd2m_runner_run(trial.runner,
+                             trial.dataset->row_count[KD2M_TEST] > 0 ? KD2M_TEST : KD2M_TRAIN, out,
+                             NULL, NULL));
+cleanup:
+    kd2m_trial_clear(&trial);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "dataset.h"
 #include "kd2m/distill.h"
+#include "model_file.h"
 #include "net.h"
 
 /* A runner: an inference net and the batch it reads into. */
@@ -31,6 +32,18 @@ typedef kd2m_status (*kd2m_runner_visit)(void *user, kd2m_runner *runner, size_t
  * loss are NaN for a split without rows). */
 kd2m_status kd2m_runner_run(kd2m_runner *runner, kd2m_split split, kd2m_evaluation *out,
                             kd2m_runner_visit visit, void *user);
+
+/* A model, data that went through its chain, and a runner of the one on the other. */
+typedef struct kd2m_trial {
+    kd2m_model_file *file; /* all three owned */
+    kd2m_dataset *dataset;
+    kd2m_runner *runner;
+} kd2m_trial;
+
+/* Opens both, with nothing kept for validation. *out is to be cleared after failures, too. */
+kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *model,
+                            const kd2m_data_settings *data);
+void kd2m_trial_clear(kd2m_trial *trial);
 
 /* KD2M_ERROR_INPUT unless the graph takes this data set's samples and has as many classes. */
 kd2m_status kd2m_check_fit(kd2m_context *context, const kd2m_graph *graph,

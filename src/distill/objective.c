@@ -85,21 +85,9 @@ static kd2m_status bind_term(kd2m_objective *objective, kd2m_bound_term *bound) 
     if (status != KD2M_OK)
         return kd2m_fail_within(context, status, "term '%s'", term->text);
     kd2m_metric_describe(bound->metric, &bound->info);
-    if (!objective->ends.teacher)
-        return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "term '%s' compares with a teacher: give one with --teacher", term->text);
-    if (term->bank > 0 && (bound->info.traits & KD2M_METRIC_PAIRED))
-        return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "term '%s': %s compares rows of the same samples, so earlier rows are no "
-                         "use to it: leave bank= out",
-                         term->text, bound->info.name);
-    if (bound->info.traits & KD2M_METRIC_ON_LOGITS) {
-        if (term->layer_given)
-            return kd2m_fail(context, KD2M_ERROR_USAGE,
-                             "term '%s': %s compares logits, it takes no layer", term->text,
-                             bound->info.name);
-        return KD2M_OK;
-    }
+    status = kd2m_objective_check_term(objective, bound);
+    if (status != KD2M_OK || (bound->info.traits & KD2M_METRIC_ON_LOGITS))
+        return status;
     status = bind_match(objective, bound);
     if (status == KD2M_OK)
         status = bind_rows(objective, bound);
@@ -126,7 +114,7 @@ static kd2m_status allocate_batch(kd2m_objective *objective) {
     KD2M_TRY(allocate_floats(context, &objective->logits_gradient, batch, classes));
     KD2M_TRY(allocate_floats(context, &objective->logits_scratch, most, classes));
     KD2M_TRY(allocate_floats(context, &objective->scratch, scratch, 1));
-    if (teacher) {
+    if (teacher && kd2m_teacher_describe(teacher)->classes > 0) {
         const kd2m_teacher_layer *logits = &objective->teacher_logits_layer;
         KD2M_TRY(kd2m_teacher_find_layer(teacher, "logits", &objective->teacher_logits_layer));
         if (logits->channels * logits->positions != classes) {

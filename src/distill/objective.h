@@ -55,7 +55,7 @@ typedef struct kd2m_objective {
     size_t match_count;
     float *logits, *logits_gradient; /* batch x classes */
     float *logits_scratch;           /* most rows x classes: a term's gradient */
-    float *teacher_logits;           /* teacher's rows x classes; NULL without a teacher */
+    float *teacher_logits;           /* teacher's rows x classes; NULL without */
     float *scratch;                  /* a term's gradient, a layer's map */
     double value;                    /* of the last batch */
     kd2m_profile *profile;           /* borrowed; NULL without one */
@@ -70,6 +70,11 @@ kd2m_status kd2m_objective_create(kd2m_objective **out, kd2m_loss *loss, kd2m_ne
                                   const kd2m_graph *student_graph, kd2m_teacher *teacher,
                                   uint64_t seed);
 void kd2m_objective_free(kd2m_objective *objective);
+
+/* Whether the teacher can serve a term whose metric is bound. Errors: KD2M_ERROR_USAGE says why
+ * not, and what to do. */
+kd2m_status kd2m_objective_check_term(const kd2m_objective *objective,
+                                      const kd2m_bound_term *bound);
 
 /* Goes on as if `step` steps had been done. Banks are not touched. */
 void kd2m_objective_seek(kd2m_objective *objective, uint64_t step);

@@ -34,6 +34,7 @@ void kd2m_objective_gather(kd2m_objective *objective, const kd2m_batch *batch) {
     if (!teacher)
         return;
     y.rows = kd2m_teacher_rows(teacher);
+    y.weights = kd2m_teacher_weights(teacher);
     y.labels = kd2m_teacher_labels(teacher);
     y.logits = objective->teacher_logits;
     y.columns = kd2m_teacher_columns(teacher, &y.column_count);

@@ -23,6 +23,7 @@ static size_t positions_of(const kd2m_match *match) {
 static kd2m_status add_moments(void *user, kd2m_teacher *teacher, size_t rows) {
     moments *m = user;
     kd2m_objective *objective = m->objective;
+    const double *weights = kd2m_teacher_weights(teacher); /* whose rows come all at once */
     size_t offset = 0;
     kd2m_status status = KD2M_OK;
     for (size_t k = 0; k < objective->match_count; k++) {
@@ -37,8 +38,9 @@ static kd2m_status add_moments(void *user, kd2m_teacher *teacher, size_t rows) {
         for (size_t i = 0; i < rows * width * each; i++) {
             size_t j = offset + i / each % width;
             double value = values[i] - m->shift[j];
-            m->sum[j] += value;
-            m->square[j] += value * value;
+            double weight = weights ? weights[i / each / width] * (double)rows : 1;
+            m->sum[j] += weight * value;
+            m->square[j] += weight * value * value;
         }
         offset += width;
     }

@@ -12,7 +12,8 @@
 static kd2m_status forward_teacher(kd2m_objective *objective, const kd2m_batch *batch) {
     size_t outer =
         kd2m_profile_begin(objective->profile, objective->teacher_row, KD2M_PHASE_FORWARD);
-    kd2m_status status = kd2m_teacher_forward(objective->ends.teacher, batch);
+    kd2m_status status =
+        kd2m_teacher_forward(objective->ends.teacher, batch, objective->seed, objective->step);
     kd2m_profile_end(objective->profile, outer);
     return status;
 }
@@ -26,9 +27,10 @@ static kd2m_status forward(kd2m_objective *objective, const kd2m_batch *batch) {
     if (!ends->teacher)
         return KD2M_OK;
     KD2M_TRY(forward_teacher(objective, batch));
-    KD2M_TRY(kd2m_teacher_read(ends->teacher, &objective->teacher_logits_layer,
-                               KD2M_REDUCTION_FLATTEN, objective->scratch,
-                               objective->teacher_logits));
+    if (objective->teacher_logits)
+        KD2M_TRY(kd2m_teacher_read(ends->teacher, &objective->teacher_logits_layer,
+                                   KD2M_REDUCTION_FLATTEN, objective->scratch,
+                                   objective->teacher_logits));
     for (size_t i = 0; i < objective->match_count; i++) {
         kd2m_match *match = &objective->matches[i];
         kd2m_match_draw(match, objective->seed, objective->step);
@@ -85,6 +87,8 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
     }
     KD2M_TRY(kd2m_metric_prepare(bound->metric, &bound->x, &bound->y));
     KD2M_TRY(kd2m_metric_evaluate(bound->metric, &bound->x, &bound->y, &bound->last, &gradient));
+    if (kd2m_teacher_describe(objective->ends.teacher)->mode != KD2M_TEACHER_PAIRED)
+        bound->last.pair_share = NAN; /* row i of one side is nothing to row i of the other */
     if (gradient.features)
         add_scaled(match->gradient, gradient.features, bound->x.rows * bound->x.dim, bound->factor);
     if (gradient.logits)

@@ -1,10 +1,70 @@
 /* What all kinds of teachers share: see teacher.h. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "context.h"
+#include "feature_file.h"
 #include "layer.h"
 #include "memory.h"
+#include "model_file.h"
+#include "source.h"
 #include "teacher_kind.h"
+#include "writer.h"
+
+static const char sought[] = "a teacher is a run folder, a model file, or features: a .safetensors "
+                             "file or a folder of .npy files (docs/teachers-from-files.md)";
+
+static bool is_folder(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+/* *out = what FILE holds. */
+static kd2m_status read_file(kd2m_tensors **out, kd2m_context *context, const char *path) {
+    kd2m_status status = kd2m_tensors_read(out, context, path);
+    if (status == KD2M_ERROR_INPUT || status == KD2M_ERROR_IO)
+        kd2m_fail(context, status, "%s; %s", kd2m_context_message(context), sought);
+    return status;
+}
+
+/* *out = what FOLDER/model.safetensors holds or, where there is none, its .npy files. */
+static kd2m_status read_folder(kd2m_tensors **out, kd2m_context *context, const char *folder) {
+    char *model = NULL, *config = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_join_path(context, &model, folder, "model.safetensors"));
+    KD2M_TRY(kd2m_join_path(context, &config, folder, "config.json"));
+    if (kd2m_file_exists(model)) {
+        status = read_file(out, context, model);
+        goto cleanup;
+    }
+    if (kd2m_file_exists(config)) {
+        status = kd2m_fail(context, KD2M_ERROR_INPUT,
+                           "%s: is a run without a model yet: go on with it with --resume", folder);
+        goto cleanup;
+    }
+    KD2M_TRY(kd2m_feature_folder_read(out, context, folder));
+    if ((*out)->count > 0)
+        goto cleanup;
+    kd2m_tensors_free(*out);
+    *out = NULL;
+    status = kd2m_fail(context, KD2M_ERROR_INPUT,
+                       "%s: has neither model.safetensors nor .npy files; %s", folder, sought);
+cleanup:
+    kd2m_free(context, config);
+    kd2m_free(context, model);
+    return status;
+}
+
+/* Opens the kind that fits what is there. */
+static kd2m_status open_kind(kd2m_teacher *teacher, const char *path) {
+    kd2m_tensors *tensors = NULL;
+    kd2m_status status = is_folder(path) ? read_folder(&tensors, teacher->context, path)
+                                         : read_file(&tensors, teacher->context, path);
+    if (status != KD2M_OK)
+        return status;
+    return kd2m_model_file_is(tensors) ? kd2m_teacher_net_open(teacher, tensors, path)
+                                       : kd2m_teacher_stored_open(teacher, tensors, path);
+}
 
 kd2m_status kd2m_teacher_open(kd2m_teacher **out, kd2m_context *context, const char *path,
                               const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
@@ -17,7 +77,7 @@ kd2m_status kd2m_teacher_open(kd2m_teacher **out, kd2m_context *context, const c
     teacher->dataset = dataset;
     teacher->normalisation = normalisation;
     teacher->batch = batch;
-    KD2M_TRY(kd2m_teacher_net_open(teacher, path));
+    KD2M_TRY(open_kind(teacher, path));
     *out = teacher;
     teacher = NULL;
 cleanup:
@@ -33,12 +93,20 @@ void kd2m_teacher_free(kd2m_teacher *teacher) {
     kd2m_free(teacher->context, teacher);
 }
 
+const kd2m_teacher_info *kd2m_teacher_describe(const kd2m_teacher *teacher) {
+    return &teacher->info;
+}
+
 uint64_t kd2m_teacher_digest(const kd2m_teacher *teacher) {
     return teacher->digest;
 }
 
 size_t kd2m_teacher_rows(const kd2m_teacher *teacher) {
     return teacher->rows;
+}
+
+const double *kd2m_teacher_weights(const kd2m_teacher *teacher) {
+    return teacher->weights;
 }
 
 const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher) {
@@ -55,8 +123,13 @@ kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
     return teacher->kind->find_layer(teacher, name, out);
 }
 
-kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch) {
-    return teacher->kind->forward(teacher, batch);
+kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
+                                 uint64_t step) {
+    return teacher->kind->forward(teacher, batch, seed, step);
+}
+
+kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user) {
+    return teacher->kind->pass(teacher, visit, user);
 }
 
 kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out) {
@@ -86,7 +159,7 @@ static void fetch_rows(const kd2m_teacher *teacher, size_t first, float *values,
     }
 }
 
-kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user) {
+kd2m_status kd2m_teacher_pass_samples(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user) {
     kd2m_context *context = teacher->context;
     size_t total = teacher->dataset->row_count[KD2M_TRAIN], batch = teacher->batch;
     size_t sample = kd2m_dataset_sample_size(teacher->dataset);
@@ -100,8 +173,8 @@ kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, v
     for (size_t first = 0; first < total; first += batch) {
         fetch_rows(teacher, first, values, labels, ids);
         KD2M_TRY(kd2m_check_interrupt(context));
-        KD2M_TRY(kd2m_teacher_forward(teacher,
-                                      &(kd2m_batch){batch, values, labels, ids, .columns = NULL}));
+        KD2M_TRY(kd2m_teacher_forward(
+            teacher, &(kd2m_batch){batch, values, labels, ids, .columns = NULL}, 0, 0));
         KD2M_TRY(visit(user, teacher, total - first < batch ? total - first : batch));
     }
 cleanup:

@@ -4,7 +4,7 @@
  * who distils asks only what is here:
  *
  *     kd2m_teacher_find_layer(teacher, "stage3", &layer);      its size, and a handle to read it by
- *     kd2m_teacher_forward(teacher, &batch);                   for every batch
+ *     kd2m_teacher_forward(teacher, &batch, seed, step);       for every batch
  *     kd2m_teacher_read(teacher, &layer, reduction, scratch, rows);
  */
 #ifndef KD2M_DISTILL_TEACHER_H
@@ -21,13 +21,30 @@ typedef struct kd2m_teacher_layer {
     size_t channels, positions;
 } kd2m_teacher_layer;
 
-/* Opens the teacher at `path` for batches of `batch` rows of `dataset` that were normalised with
- * `normalisation`; both are borrowed until kd2m_teacher_free.
- * Errors: as for reading a model; KD2M_ERROR_INPUT where it doesn't fit the data. */
+/* Whose rows a forward yields. */
+typedef enum kd2m_teacher_mode {
+    KD2M_TEACHER_PAIRED,   /* row i is of the batch's sample i */
+    KD2M_TEACHER_UNPAIRED, /* they are of other samples, or of nobody knows which */
+    KD2M_TEACHER_MOMENTS   /* they stand for means and variances, and mean nothing else */
+} kd2m_teacher_mode;
+
+typedef struct kd2m_teacher_info {
+    kd2m_teacher_mode mode;
+    size_t classes; /* logits of a row; 0: it has none */
+    bool labelled;  /* its rows have labels */
+    bool stored;    /* its features were computed elsewhere, of samples as they are */
+} kd2m_teacher_info;
+
+/* Opens the teacher at `path`, a run folder, a model file, or features in a file or folder, for
+ * batches of `batch` rows of `dataset` that were normalised with `normalisation`; both are borrowed
+ * until kd2m_teacher_free. Errors: as for reading a model or features; KD2M_ERROR_INPUT where it
+ * doesn't fit the data. */
 kd2m_status kd2m_teacher_open(kd2m_teacher **out, kd2m_context *context, const char *path,
                               const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
                               size_t batch);
 void kd2m_teacher_free(kd2m_teacher *teacher);
+
+const kd2m_teacher_info *kd2m_teacher_describe(const kd2m_teacher *teacher);
 
 /* Of all that it teaches: another teacher has another one. */
 uint64_t kd2m_teacher_digest(const kd2m_teacher *teacher);
@@ -37,12 +54,15 @@ uint64_t kd2m_teacher_digest(const kd2m_teacher *teacher);
 kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
                                     kd2m_teacher_layer *out);
 
-/* Runs a training batch, as the loader gives it: its values and its ids. */
-kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch);
+/* Runs a training batch, as the loader gives it: its values and its ids. What it draws depends on
+ * (seed, step) alone, step < 2^32. */
+kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
+                                 uint64_t step);
 
-/* Rows that a forward yields, and their labels and columns (of the last forward, owned by teacher
- * or batch). */
+/* Rows that a forward yields; their weights, which sum to 1, or NULL where all are the same; and
+ * their labels and columns (of the last forward, owned by teacher or batch). */
 size_t kd2m_teacher_rows(const kd2m_teacher *teacher);
+const double *kd2m_teacher_weights(const kd2m_teacher *teacher);
 const int32_t *kd2m_teacher_labels(const kd2m_teacher *teacher);
 const kd2m_sample_column *kd2m_teacher_columns(const kd2m_teacher *teacher, size_t *count);
 
@@ -55,10 +75,11 @@ kd2m_status kd2m_teacher_read(kd2m_teacher *teacher, const kd2m_teacher_layer *l
 /* Called after each forward of a pass; the first `rows` rows are true ones, the rest repeats. */
 typedef kd2m_status (*kd2m_teacher_visit)(void *user, kd2m_teacher *teacher, size_t rows);
 
-/* Runs the whole training split through forward, in order, each row once. */
+/* Goes through all that it has of the training split, in order, each row once; one that is not of
+ * these samples through all that it has. */
 kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user);
 
-/* Accuracy and loss on a split. */
+/* Accuracy and loss on a split; NaN where it does not know. */
 kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out);
 
 #endif

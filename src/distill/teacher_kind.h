@@ -3,11 +3,14 @@
 #define KD2M_DISTILL_TEACHER_KIND_H
 
 #include "teacher.h"
+#include "tensors.h"
 
 typedef struct kd2m_teacher_kind {
     kd2m_status (*find_layer)(kd2m_teacher *teacher, const char *name, kd2m_teacher_layer *out);
-    kd2m_status (*forward)(kd2m_teacher *teacher, const kd2m_batch *batch); /* labels, too, &c. */
-    kd2m_status (*read)(kd2m_teacher *teacher, size_t layer, float *out);   /* the whole map */
+    kd2m_status (*forward)(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
+                           uint64_t step);                                /* labels, too, &c. */
+    kd2m_status (*read)(kd2m_teacher *teacher, size_t layer, float *out); /* the whole map */
+    kd2m_status (*pass)(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user);
     kd2m_status (*evaluate)(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out);
     void (*free)(kd2m_context *context, void *own); /* `own` may be half made, never NULL */
 } kd2m_teacher_kind;
@@ -19,14 +22,23 @@ struct kd2m_teacher {
     size_t batch;                            /* rows of the student's batches */
     const kd2m_teacher_kind *kind;           /* set by the kind's open, as all that follows */
     void *own;                               /* the kind's; owned */
+    kd2m_teacher_info info;
     uint64_t digest;
     size_t rows;           /* that a forward yields */
+    const double *weights; /* of these, summing to 1; NULL = all the same */
     const int32_t *labels; /* of the last forward, as the columns */
     const kd2m_sample_column *columns;
     size_t column_count;
 };
 
-/* The kinds: each sets kind and own before it can fail. */
-kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, const char *path);
+/* Runs the whole training split through forward, in order: a kind's pass where it can tell every
+ * sample. */
+kd2m_status kd2m_teacher_pass_samples(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user);
+
+/* The kinds: each sets kind and own before it can fail. `tensors` are what the file `name` holds;
+ * they are taken over, also on failure. */
+kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, kd2m_tensors *tensors, const char *name);
+kd2m_status kd2m_teacher_stored_open(kd2m_teacher *teacher, kd2m_tensors *tensors,
+                                     const char *name);
 
 #endif

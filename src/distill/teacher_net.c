@@ -27,7 +27,10 @@ static kd2m_status find_layer(kd2m_teacher *teacher, const char *name, kd2m_teac
     return KD2M_OK;
 }
 
-static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch) {
+static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
+                           uint64_t step) {
+    (void)seed;
+    (void)step;
     teacher_net *own = teacher->own;
     const float *values = batch->values;
     float *to = own->input;
@@ -73,7 +76,9 @@ static void free_own(kd2m_context *context, void *user) {
     kd2m_free(context, own);
 }
 
-static const kd2m_teacher_kind kind = {find_layer, forward, read_map, evaluate, free_own};
+static const kd2m_teacher_kind kind = {
+    find_layer, forward, read_map, kd2m_teacher_pass_samples, evaluate, free_own,
+};
 
 /* The student's input x = (v - m) s becomes the teacher's (v - m') s' = x (s'/s) + (m - m') s'. */
 static kd2m_status set_input_map(kd2m_teacher *teacher, teacher_net *own) {
@@ -118,17 +123,22 @@ static kd2m_status check_transform(const kd2m_teacher *teacher, const teacher_ne
                      *given ? "through --transform " : "without one", given);
 }
 
-kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, const char *path) {
+kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, kd2m_tensors *tensors, const char *name) {
     kd2m_context *context = teacher->context;
     teacher_net *own = NULL;
-    kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_alloc(context, &teacher->own, 1, sizeof *own));
+    kd2m_status status = kd2m_alloc(context, &teacher->own, 1, sizeof *own);
+    if (status != KD2M_OK) {
+        kd2m_tensors_free(tensors);
+        return status;
+    }
     own = teacher->own;
     teacher->kind = &kind;
     teacher->rows = teacher->batch;
-    KD2M_TRY(kd2m_model_file_read(&own->file, context, path));
-    KD2M_TRY(check_transform(teacher, own, path));
-    KD2M_TRY(kd2m_check_fit(context, own->file->graph, teacher->dataset, path));
+    KD2M_TRY(kd2m_model_file_take(&own->file, context, tensors, name));
+    teacher->info = (kd2m_teacher_info){
+        .mode = KD2M_TEACHER_PAIRED, .classes = own->file->graph->classes, .labelled = true};
+    KD2M_TRY(check_transform(teacher, own, name));
+    KD2M_TRY(kd2m_check_fit(context, own->file->graph, teacher->dataset, name));
     KD2M_TRY(kd2m_net_check(context, own->file->graph, own->file->tensors));
     teacher->digest = digest_parameters(own->file->tensors);
     KD2M_TRY(kd2m_net_create(&own->net, context, own->file->graph, teacher->batch,

@@ -31,6 +31,23 @@ static kd2m_status check_columns(const kd2m_trainer *trainer) {
     return KD2M_OK;
 }
 
+static kd2m_status open_teacher(kd2m_trainer *trainer) {
+    const kd2m_train_settings *settings = trainer->settings;
+    kd2m_status status =
+        kd2m_teacher_open(&trainer->teacher, trainer->context, settings->teacher, trainer->dataset,
+                          &trainer->normalisation, (size_t)settings->batch_size);
+    if (status != KD2M_OK)
+        return status;
+    const kd2m_teacher_info *info = kd2m_teacher_describe(trainer->teacher);
+    if (settings->augment && info->stored && info->mode == KD2M_TEACHER_PAIRED)
+        return kd2m_fail(trainer->context, KD2M_ERROR_USAGE,
+                         "--augment changes training samples, but the teacher's features in %s "
+                         "are those of the samples as they are: leave --augment out, take the net "
+                         "itself as the teacher, or features without keys",
+                         settings->teacher);
+    return KD2M_OK;
+}
+
 static kd2m_status create_objective(kd2m_trainer *trainer) {
     const kd2m_train_settings *settings = trainer->settings;
     char *expression = NULL;
@@ -162,8 +179,7 @@ kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
                                 trainer->graph, batch));
     KD2M_TRY(initialise(trainer));
     if (settings->teacher)
-        KD2M_TRY(kd2m_teacher_open(&trainer->teacher, context, settings->teacher, trainer->dataset,
-                                   &trainer->normalisation, batch));
+        KD2M_TRY(open_teacher(trainer));
     KD2M_TRY(create_objective(trainer));
     KD2M_TRY(create_optimizer(trainer));
     *out = trainer;

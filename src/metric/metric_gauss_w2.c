@@ -69,7 +69,8 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_gauss_w2 = {
     .formula = "|mean_x - mean_y|^2 + |sd_x - sd_y|^2",
     .source = "Dowson & Landau 1982",
     .traits = KD2M_METRIC_ZERO | KD2M_METRIC_SYMMETRIC | KD2M_METRIC_TRANSLATION |
-              KD2M_METRIC_PERMUTATION | KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING,
+              KD2M_METRIC_PERMUTATION | KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING |
+              KD2M_METRIC_MOMENTS,
     .degree = 2,
     .least_rows = 2,
     .settings = {rows, sizeof rows / sizeof *rows},

@@ -106,7 +106,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_kl = {
                "s and t the variances of x and y plus reg times the mean variance of y",
     .source = "Kullback & Leibler 1951",
     .traits = KD2M_METRIC_ZERO | KD2M_METRIC_TRANSLATION | KD2M_METRIC_PERMUTATION |
-              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING,
+              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING | KD2M_METRIC_MOMENTS,
     .degree = 0,
     .least_rows = 2,
     .settings = {rows, sizeof rows / sizeof *rows},

@@ -44,6 +44,7 @@ static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
         if (settings->sigma > 0)
             return kd2m_fail(context, KD2M_ERROR_USAGE,
                              "mmd: sigma belongs to kernel=rbf; kernel=linear has no bandwidth");
+        unit->traits |= KD2M_METRIC_MOMENTS;
         unit->degree = 2;
         unit->constant_count = 0;
     } else if (settings->sigma > 0) {

@@ -46,7 +46,7 @@ static const struct {
     {KD2M_METRIC_ROTATION, "rotation"},       {KD2M_METRIC_PERMUTATION, "permutation"},
     {KD2M_METRIC_TRANSPORT, "transport"},     {KD2M_METRIC_ANY_WIDTH, "any-width"},
     {KD2M_METRIC_WEIGHTS, "weights"},         {KD2M_METRIC_SCALING, "scaling"},
-    {KD2M_METRIC_WITH_LOGITS, "with-logits"},
+    {KD2M_METRIC_WITH_LOGITS, "with-logits"}, {KD2M_METRIC_MOMENTS, "moments"},
 };
 
 /* Appends to text[size], as much as fits. */

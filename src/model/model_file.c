@@ -99,25 +99,42 @@ cleanup:
     return status;
 }
 
-kd2m_status kd2m_model_file_read(kd2m_model_file **out, kd2m_context *context, const char *path) {
+kd2m_status kd2m_model_file_take(kd2m_model_file **out, kd2m_context *context,
+                                 kd2m_tensors *tensors, const char *name) {
     *out = NULL;
     kd2m_status status = KD2M_OK;
     kd2m_model_file *file = NULL;
-    char *resolved = NULL;
     KD2M_TRY(kd2m_alloc(context, (void **)&file, 1, sizeof *file));
     file->context = context;
-    KD2M_TRY(resolve_path(context, &resolved, path));
-    KD2M_TRY(kd2m_tensors_read(&file->tensors, context, resolved));
-    KD2M_TRY(read_graph(file, resolved));
-    KD2M_TRY(read_normalisation(file, resolved));
+    file->tensors = tensors;
+    tensors = NULL;
+    KD2M_TRY(read_graph(file, name));
+    KD2M_TRY(read_normalisation(file, name));
     const char *transform = kd2m_tensors_text(file->tensors, transform_key);
     file->transform = transform ? transform : "";
     *out = file;
     file = NULL;
 cleanup:
-    kd2m_free(context, resolved);
+    kd2m_tensors_free(tensors);
     kd2m_model_file_free(file);
     return status;
+}
+
+kd2m_status kd2m_model_file_read(kd2m_model_file **out, kd2m_context *context, const char *path) {
+    *out = NULL;
+    kd2m_status status = KD2M_OK;
+    kd2m_tensors *tensors = NULL;
+    char *resolved = NULL;
+    KD2M_TRY(resolve_path(context, &resolved, path));
+    KD2M_TRY(kd2m_tensors_read(&tensors, context, resolved));
+    KD2M_TRY(kd2m_model_file_take(out, context, tensors, resolved));
+cleanup:
+    kd2m_free(context, resolved);
+    return status;
+}
+
+bool kd2m_model_file_is(const kd2m_tensors *tensors) {
+    return kd2m_tensors_text(tensors, graph_key) != NULL;
 }
 
 static kd2m_status numbers_to_json(kd2m_context *context, json_t *object, const char *key,

@@ -18,6 +18,14 @@ typedef struct kd2m_model_file {
  * KD2M_ERROR_INPUT (not a model of this library, graph or tensors broken). */
 kd2m_status kd2m_model_file_read(kd2m_model_file **out, kd2m_context *context, const char *path);
 
+/* The same from the tensors of a file, which are taken over, also on failure; messages begin with
+ * `name`. */
+kd2m_status kd2m_model_file_take(kd2m_model_file **out, kd2m_context *context,
+                                 kd2m_tensors *tensors, const char *name);
+
+/* Whether a file's tensors are a model's of this library, whole or broken. */
+bool kd2m_model_file_is(const kd2m_tensors *tensors);
+
 /* Stores the input's chain of transforms with `tensors`, for the file that they are written to;
  * "" or NULL is none. */
 kd2m_status kd2m_model_file_set_transform(kd2m_tensors *tensors, const char *chain);

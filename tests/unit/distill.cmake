@@ -1,6 +1,7 @@
 # Tests of src/distill.
 kd2m_test(distill_loss unit/distill/test_loss.c)
 kd2m_test(distill_bank unit/distill/test_bank.c unit/distill/fixture.c)
+kd2m_test(distill_feature_file unit/distill/test_feature_file.c)
 kd2m_test(distill_match unit/distill/test_match.c unit/distill/fixture.c)
 kd2m_test(distill_objective unit/distill/test_objective.c unit/distill/fixture.c)
 kd2m_test(distill_positions unit/distill/test_positions.c)

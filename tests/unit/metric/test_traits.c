@@ -203,6 +203,33 @@ static void check_weights(problem_metric *opened, const reference_metric *metric
     EXPECT_CLOSE(weighted, result.value, 0, SAME);
 }
 
+/* Two rows with the teacher's means and variances serve as well as all of its rows: sigma points,
+ * the trick that teachers of moments alone rest on; and they don't where it is not declared. */
+static void check_moments(problem_metric *opened, const reference_metric *metric,
+                          reference_use use) {
+    (void)metric;
+    static metric_problem base;
+    size_t dim = given.y.dim, rows = given.y.rows;
+    if (use != USE_ALONE || (opened->info.traits & KD2M_METRIC_PAIRED))
+        return;
+    base = given;
+    problem_adapt(&given, &base, opened);
+    changed = given;
+    for (size_t k = 0; k < dim; k++) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < rows; i++)
+            mean += (double)given.y.values[i * given.y.stride + k] / (double)rows;
+        for (size_t i = 0; i < rows; i++)
+            variance +=
+                pow((double)given.y.values[i * given.y.stride + k] - mean, 2) / (double)rows;
+        changed.y.values[k] = (float)(mean + sqrt(variance));
+        changed.y.values[changed.y.stride + k] = (float)(mean - sqrt(variance));
+    }
+    changed.y.rows = 2;
+    expect_trait(opened, KD2M_METRIC_MOMENTS, 1);
+    given = base;
+}
+
 static void run(void (*body)(problem_metric *, const reference_metric *, reference_use)) {
     problem_fill(&given, 1, 9, 9, 4);
     problem_for_each(context, body);
@@ -243,6 +270,11 @@ static void test_permutation(void **state) {
     problem_for_each(context, check_permutation);
 }
 
+static void test_moments(void **state) {
+    (void)state;
+    run(check_moments);
+}
+
 static void test_weights(void **state) {
     (void)state;
     run(check_weights);
@@ -253,7 +285,7 @@ int main(void) {
         cmocka_unit_test(test_zero),        cmocka_unit_test(test_symmetric),
         cmocka_unit_test(test_translation), cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_scaling),     cmocka_unit_test(test_permutation),
-        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_weights),     cmocka_unit_test(test_moments),
     };
     context = testing_context(2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,6 +305,17 @@ static kd2m_status update(kd2m_trainer *trainer, double lr) {
     return status;
 }
 
+/* The objective's step as a whole, even if the host asks to stop in its midst: half a step has
+ * moved banks, running statistics and sums, and could not be resumed to the bit. */
+static kd2m_status step_objective(kd2m_trainer *trainer, const kd2m_batch *batch) {
+    kd2m_context_settings *host = &trainer->context->settings;
+    int (*interrupted)(void *user) = host->interrupted;
+    host->interrupted = NULL;
+    kd2m_status status = kd2m_objective_step(trainer->objective, batch, trainer->state.step == 0);
+    host->interrupted = interrupted;
+    return status;
+}
+
 /* One step: a batch, its gradients, an update. */
 static kd2m_status take_step(kd2m_trainer *trainer) {
     kd2m_run_state *state = &trainer->state;
@@ -313,7 +324,7 @@ static kd2m_status take_step(kd2m_trainer *trainer) {
     double began = kd2m_seconds();
     kd2m_status status = KD2M_OK;
     KD2M_TRY(next_batch(trainer, &batch));
-    KD2M_TRY(kd2m_objective_step(trainer->objective, &batch, state->step == 0));
+    KD2M_TRY(step_objective(trainer, &batch));
     KD2M_TRY(update(trainer, lr));
     state->loss_sum += trainer->objective->value;
     state->step++;

@@ -4,6 +4,8 @@ kd2m_test(distill_bank unit/distill/test_bank.c unit/distill/fixture.c)
 kd2m_test(distill_feature_file unit/distill/test_feature_file.c)
 kd2m_test(distill_stored_teacher unit/distill/test_stored_teacher.c unit/distill/stored.c
           unit/distill/fixture.c)
+kd2m_test(distill_unpaired_teacher unit/distill/test_unpaired_teacher.c unit/distill/stored.c
+          unit/distill/fixture.c)
 kd2m_test(distill_match unit/distill/test_match.c unit/distill/fixture.c)
 kd2m_test(distill_objective unit/distill/test_objective.c unit/distill/fixture.c)
 kd2m_test(distill_positions unit/distill/test_positions.c)

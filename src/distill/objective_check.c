@@ -38,7 +38,8 @@ static const char *refuse(const kd2m_bound_term *bound, const kd2m_teacher_info 
             return why;
     }
     if ((traits & (KD2M_METRIC_ON_LOGITS | KD2M_METRIC_WITH_LOGITS)) && teacher->classes == 0)
-        return "compares logits, and the teacher's file has none: add 'logits' to it";
+        return "compares logits, and the teacher's file has none of the data's classes: add "
+               "'logits', [N,K], to it";
     if ((traits & KD2M_METRIC_LABELS) && !teacher->labelled)
         return teacher->mode == KD2M_TEACHER_MOMENTS
                    ? "needs the teacher's moments by class, [C,d] with 'features.weight', but "

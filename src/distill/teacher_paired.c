@@ -36,7 +36,8 @@ static double cross_entropy(const float *logits, size_t classes, int32_t label, 
 /* On those rows of the split that the file has; one that has none of them says nothing. */
 static kd2m_status evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out) {
     const kd2m_feature_file *file = ((const kd2m_stored *)teacher->own)->file;
-    const kd2m_feature_layer *logits = kd2m_feature_file_find(file, "logits");
+    const kd2m_feature_layer *logits =
+        teacher->info.classes > 0 ? kd2m_feature_file_find(file, "logits") : NULL;
     size_t correct = 0, rows = teacher->dataset->row_count[split];
     double loss = 0;
     kd2m_status status = KD2M_OK;
@@ -95,12 +96,10 @@ kd2m_status kd2m_stored_pair(kd2m_teacher *teacher) {
     kd2m_status status = KD2M_OK;
     teacher->kind = &kind;
     teacher->rows = teacher->batch;
-    teacher->info = (kd2m_teacher_info){
-        .mode = KD2M_TEACHER_PAIRED, .classes = file->classes, .labelled = true, .stored = true};
-    if (file->classes > 0 && file->classes != teacher->dataset->raw.classes)
-        return kd2m_fail(teacher->context, KD2M_ERROR_INPUT,
-                         "%s: its logits are of %zu classes, but %s has %zu", file->name,
-                         file->classes, teacher->dataset->spec, teacher->dataset->raw.classes);
+    teacher->info = (kd2m_teacher_info){.mode = KD2M_TEACHER_PAIRED,
+                                        .classes = kd2m_stored_classes(teacher),
+                                        .labelled = true,
+                                        .stored = true};
     KD2M_TRY(find_places(teacher, &missing, &first));
     if (missing > 0) {
         status = kd2m_fail(teacher->context, KD2M_ERROR_INPUT,

@@ -52,6 +52,17 @@ void kd2m_stored_free(kd2m_context *context, void *user) {
     kd2m_free(context, own);
 }
 
+size_t kd2m_stored_classes(const kd2m_teacher *teacher) {
+    const kd2m_feature_file *file = ((const kd2m_stored *)teacher->own)->file;
+    size_t classes = teacher->dataset->raw.classes;
+    if (file->classes == classes || file->classes == 0)
+        return file->classes;
+    kd2m_log(teacher->context, KD2M_LOG_INFO,
+             "%s: its logits are of %zu classes, the data have %zu: they are left aside",
+             file->name, file->classes, classes);
+    return 0;
+}
+
 /* Before the file is read, a half-made teacher can be freed. */
 static const kd2m_teacher_kind unread = {.free = kd2m_stored_free};
 

@@ -21,6 +21,10 @@ kd2m_status kd2m_stored_pair(kd2m_teacher *teacher);
 /* They are not: makes ready to draw from the file's rows. Serves moments, too. */
 kd2m_status kd2m_stored_unpair(kd2m_teacher *teacher);
 
+/* Classes that the file's logits serve for: the data's, or 0 where they are of others, which the
+ * log is told. */
+size_t kd2m_stored_classes(const kd2m_teacher *teacher);
+
 /* For their descriptors. */
 kd2m_status kd2m_stored_find_layer(kd2m_teacher *teacher, const char *name,
                                    kd2m_teacher_layer *out);

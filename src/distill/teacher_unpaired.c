@@ -92,7 +92,7 @@ kd2m_status kd2m_stored_unpair(kd2m_teacher *teacher) {
     teacher->weights = file->weights;
     teacher->info = (kd2m_teacher_info){
         .mode = file->moments ? KD2M_TEACHER_MOMENTS : KD2M_TEACHER_UNPAIRED,
-        .classes = file->moments ? 0 : file->classes,
+        .classes = file->moments ? 0 : kd2m_stored_classes(teacher),
         .labelled = file->labels != NULL,
         .stored = true,
     };

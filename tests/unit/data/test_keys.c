@@ -89,6 +89,35 @@ static void keys_stay_with_their_samples(void **state) {
     kd2m_context_free(other);
 }
 
+/* Rows that move up where classes are left out take their keys along. */
+static void keys_of_some_classes(void **state) {
+    (void)state;
+    static const char spec[] = "bearing:train=9,test=4,length=64";
+    kd2m_data_settings settings;
+    kd2m_dataset *whole = open_with(context, spec, NULL, 0, 0), *part = NULL;
+    kd2m_dataset_info info, all;
+    kd2m_settings_default(kd2m_data_setting_list(), &settings);
+    settings.data = spec;
+    settings.classes = "2,4-5";
+    settings.limit = 20;
+    EXPECT_OK(context, kd2m_dataset_open(&part, context, &settings));
+    kd2m_dataset_describe(part, &info);
+    kd2m_dataset_describe(whole, &all);
+    for (kd2m_split split = KD2M_TRAIN; split <= KD2M_TEST; split++)
+        for (size_t i = 0; i < info.rows[split]; i++) {
+            float mine[64], its[64];
+            kd2m_split from = split == KD2M_TEST ? KD2M_TEST : KD2M_TRAIN;
+            size_t k = 0;
+            while (k < all.rows[from] && key_of(whole, from, k) != key_of(part, split, i))
+                k++;
+            EXPECT_OK(context, kd2m_dataset_read(part, split, i, 1, mine, NULL));
+            EXPECT_OK(context, kd2m_dataset_read(whole, from, k, 1, its, NULL));
+            assert_memory_equal(mine, its, sizeof mine);
+        }
+    kd2m_dataset_free(part);
+    kd2m_dataset_free(whole);
+}
+
 /* Every value of a sample, its order and its shape count. */
 static void other_samples_have_other_keys(void **state) {
     (void)state;
@@ -216,6 +245,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_definition),
         cmocka_unit_test(keys_stay_with_their_samples),
+        cmocka_unit_test(keys_of_some_classes),
         cmocka_unit_test(other_samples_have_other_keys),
         cmocka_unit_test(the_export_holds_what_a_net_sees),
         cmocka_unit_test(an_interrupted_export_has_no_keys),

@@ -161,7 +161,8 @@ static void what_does_not_fit(void **state) {
          "no features of 1 of the 77 training samples"},
         {spoil, NULL, NULL, KD2M_ERROR_INPUT, "'features' holds 1 values that are NaN"},
         {other_data, NULL, NULL, KD2M_ERROR_INPUT, "data with digest 0123456789abcdef, but"},
-        {NULL, "logits", "ce + kd", KD2M_ERROR_USAGE, "the teacher's file has none: add 'logits'"},
+        {NULL, "logits", "ce + kd", KD2M_ERROR_USAGE,
+         "has none of the data's classes: add 'logits'"},
         {NULL, "logits", "ce + joint(w2):of=softmax", KD2M_ERROR_USAGE, "add 'logits'"},
         {NULL, "features", "ce + w2", KD2M_ERROR_USAGE, "has no layer 'features'"},
         {NULL, "keys", "ce + mse", KD2M_ERROR_USAGE, "have no keys that tell whose they are"},
@@ -179,6 +180,26 @@ static void what_does_not_fit(void **state) {
     refuse_run(features, NULL, "shift", KD2M_ERROR_USAGE, "leave --augment out");
     refuse_run("/nowhere/at/all", NULL, NULL, KD2M_ERROR_IO, "a teacher is a run folder");
     refuse_run(testing_folder(), NULL, NULL, KD2M_ERROR_INPUT, "nor .npy files");
+}
+
+/* Fewer rows, fewer classes: the file of the whole data serves, but for logits of other classes. */
+static void parts_of_the_data(void **state) {
+    (void)state;
+    char of_net[256], of_file[256];
+    kd2m_run_result result;
+    snprintf(of_net, sizeof of_net, "%s", testing_folder());
+    snprintf(of_file, sizeof of_file, "%s", testing_folder());
+    kd2m_train_settings settings = settings_of(features);
+    settings.limit = 40;
+    EXPECT_OK(context, kd2m_run(&result, context, of_file, &settings, KD2M_RUN_NEW));
+    settings.classes = "1,3-5";
+    settings.loss = "ce + w2 + kd";
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_run(&result, context, of_net, &settings, KD2M_RUN_NEW));
+    EXPECT_MESSAGE(context, "has none of the data's classes");
+    settings.loss = "ce + cond(w2)@bn3";
+    EXPECT_OK(context, kd2m_run(&result, context, of_net, &settings, KD2M_RUN_NEW));
+    assert_true(isnan(result.teacher_accuracy));
 }
 
 /* One changed value of one sample makes it another sample, whatever the digest says. */
@@ -370,6 +391,7 @@ int main(void) {
         cmocka_unit_test(the_file_teaches_as_the_net_does),
         cmocka_unit_test(a_folder_teaches_as_well),
         cmocka_unit_test(what_does_not_fit),
+        cmocka_unit_test(parts_of_the_data),
         cmocka_unit_test(a_changed_sample_is_found),
         cmocka_unit_test(accuracy_on_what_is_there),
         cmocka_unit_test(resumed_runs),

@@ -15,6 +15,8 @@ int cli_distill(int argc, char **argv) {
         "      --metric w2 --weight 1 --out runs/student\n"
         "  kd2m distill --data bearing --model cnn1d:width=0.25 \\\n"
         "      --teacher runs/bearing --out runs/small \\\n"
-        "      --loss 'ce + 0.9*kd:T=4 + 1*cond(w2)@features'\n";
+        "      --loss 'ce + 0.9*kd:T=4 + 1*cond(w2)@features'\n"
+        "  kd2m distill --data cifar10:DIR --model resnet8 --teacher features.safetensors \\\n"
+        "      --loss 'ce + kd' --out runs/tiny     (docs/teachers-from-files.md)\n";
     return cli_run_training(argc, argv, doc, 1);
 }

@@ -174,6 +174,35 @@ expect 1 "behind 'resample:to=512'" "$kd2m" predict halved cube.npy
 zeros 8192 | npy signals.npy '<f4' '(2, 1024)'
 "$kd2m" predict halved signals.npy >/dev/null || { echo "FAILED: predict behind a transform"; failures=$((failures + 1)); }
 "$kd2m" eval halved --data $small >/dev/null || { echo "FAILED: eval behind a transform"; failures=$((failures + 1)); }
+
+# teachers in files
+distil="$kd2m distill --data $small --model cnn1d:width=0.25 --batch-size 16 --out run5"
+"$kd2m" features -q teacher --data $small --out f.safetensors >/dev/null || exit 1
+"$kd2m" features -q teacher --data $small --moments --out m.safetensors >/dev/null || exit 1
+mkdir empty features other_rows
+zeros 640 | npy features/features.npy '<f4' '(80, 2)'
+zeros 80 | npy other_rows/logits.npy '<f4' '(10, 2)'
+cp features/features.npy other_rows
+head -c 500 f.safetensors >torn.safetensors
+expect 1 "neither model.safetensors nor .npy" $distil --teacher empty
+expect 1 "not a safetensors file.*a teacher is a run folder" $distil --teacher a.npy
+expect 1 "torn.safetensors" $distil --teacher torn.safetensors
+expect 1 "'logits' has 10 rows, but 'features' 80" $distil --teacher other_rows
+expect 1 "features are of data with digest" $distil --data $small,snr=1 --teacher f.safetensors
+expect 2 "leave --augment out" $distil --teacher f.safetensors --augment shift
+expect 2 "no keys" $distil --teacher features --loss 'ce + mse'
+expect 2 "add 'labels'" $distil --teacher features --loss 'ce + cond(w2)'
+expect 2 "did you mean 'features'" $distil --teacher features --loss 'ce + w2@featurs'
+expect 2 "gauss-w2, kl and mmd:kernel=linear work" $distil --teacher m.safetensors --loss 'ce + w2'
+expect 2 "FILE are needed" "$kd2m" features teacher --data $small
+expect 2 "say --moments" "$kd2m" features teacher --data $small --per-class --out f2.safetensors
+expect 2 "no layer 'bm1' .did you mean 'bn1'" "$kd2m" features teacher --data $small --layers bm1 --out f2.safetensors
+expect 1 "takes samples of" "$kd2m" features other --data $small --out f2.safetensors
+expect 1 "can't be" "$kd2m" features teacher --data $small --out nowhere/f2.safetensors
+expect 2 "say which" "$kd2m" data --out samples
+expect 1 "a.npy" "$kd2m" data $small --out a.npy/samples
+[ ! -e f2.safetensors ] && [ ! -e run5 ] || { echo "FAILED: refused, but something was written"; failures=$((failures + 1)); }
+
 mkdir foreign && echo hello >foreign/file
 expect 2 "not a run" "$kd2m" train --data $small --model cnn1d --force --out foreign
 [ -s foreign/file ] || { echo "FAILED: --force removed a stranger's file"; failures=$((failures + 1)); }

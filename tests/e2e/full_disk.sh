@@ -107,6 +107,17 @@ for file in logits.npy gradient.npy; do
     [ "$(cat "$disk/$file")" = "as it was" ] || fail "$file is another"
 done
 
+# features and samples: whole or not at all
+leave 4
+"$kd2m" features teacher -q ${data%--batch*} --out "$disk/features.safetensors" >out.txt 2>err.txt
+check_failure $? "$disk/features.safetensors"
+"$kd2m" data -q bearing:train=10,test=4,length=64 --out "$disk/samples" >out.txt 2>err.txt
+check_failure $? "$disk/samples/train_x.npy"
+[ ! -e "$disk/features.safetensors" ] && [ ! -e "$disk/samples/train_keys.npy" ] ||
+    fail "something was left"
+rm -rf "$disk/samples"
+leave 0
+
 # what is printed
 for command in "metrics" "metrics --json" "data bearing:train=10,test=4" "data --transforms" \
     "eval teacher ${data%--batch*}" "eval teacher ${data%--batch*} --json" "predict teacher x.npy" \

@@ -15,6 +15,7 @@
 #define NAME_SIZE 64
 #define HELP_SIZE 256
 #define BAR_WIDTH 24
+#define OUTPUT_BUFFER 65536
 #define BAR_AFTER_SECONDS 1.0
 
 static volatile sig_atomic_t stop_asked;
@@ -116,7 +117,12 @@ static void check_output(void) {
     _exit(1);
 }
 
+/* What goes to a file or a pipe is kept until the end, or until it is much: then a failure comes
+ * where its reason can still be told. */
 void cli_watch_output(void) {
+    static char buffer[OUTPUT_BUFFER];
+    if (!isatty(STDOUT_FILENO))
+        setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     atexit(check_output);
 }
 

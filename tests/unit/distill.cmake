@@ -1,7 +1,8 @@
 # Tests of src/distill.
 kd2m_test(distill_loss unit/distill/test_loss.c)
 kd2m_test(distill_bank unit/distill/test_bank.c unit/distill/fixture.c)
-kd2m_test(distill_feature_file unit/distill/test_feature_file.c)
+kd2m_test(distill_feature_file unit/distill/test_feature_file.c unit/distill/stored.c
+          unit/distill/fixture.c)
 kd2m_test(distill_stored_teacher unit/distill/test_stored_teacher.c unit/distill/stored.c
           unit/distill/fixture.c)
 kd2m_test(distill_unpaired_teacher unit/distill/test_unpaired_teacher.c unit/distill/stored.c

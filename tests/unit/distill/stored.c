@@ -1,5 +1,6 @@
 #include "stored.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,4 +61,15 @@ void stored_reorder(kd2m_tensors *tensors, const uint32_t *order) {
             memcpy(values + i * bytes, before + order[i] * bytes, bytes);
         free(before);
     }
+}
+
+void stored_write_array(kd2m_context *context, const char *folder, const kd2m_tensor *tensor) {
+    char path[512];
+    kd2m_array array = {.dims = tensor->dims, .count = tensor->count, .values = tensor->values};
+    array.element = tensor->type == KD2M_TENSOR_F32  ? KD2M_FLOAT32
+                    : tensor->type == KD2M_TENSOR_U8 ? KD2M_UINT8
+                                                     : KD2M_INT32;
+    memcpy(array.shape, tensor->shape, sizeof array.shape);
+    snprintf(path, sizeof path, "%s/%s.npy", folder, tensor->name);
+    EXPECT_OK(context, kd2m_array_write(context, &array, path));
 }

@@ -4,6 +4,7 @@
 
 #include "feature_file.h"
 #include "fixture.h"
+#include "kd2m/array.h"
 
 /* Writes the features of a model on data to PATH; `layers` may be NULL. */
 void stored_write(kd2m_context *context, const char *model, const char *data, const char *layers,
@@ -16,5 +17,8 @@ void stored_change(kd2m_context *context, const char *from, const char *to,
 
 /* Puts row order[i] of every tensor in the place of row i. */
 void stored_reorder(kd2m_tensors *tensors, const uint32_t *order);
+
+/* Writes a tensor to FOLDER/NAME.npy. */
+void stored_write_array(kd2m_context *context, const char *folder, const kd2m_tensor *tensor);
 
 #endif

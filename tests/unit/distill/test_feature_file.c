@@ -1,5 +1,5 @@
 /* Files of features: every shape and type, moments as rows, folders, and all that is refused. */
-#include "testing.h"
+#include "stored.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "dataset.h"
-#include "feature_file.h"
-#include "kd2m/array.h"
 #include "memory.h"
 
 static kd2m_context *context;
@@ -330,17 +328,6 @@ static void moments_become_rows(void **state) {
     kd2m_feature_file_free(file);
 }
 
-static void write_array(const char *folder, const kd2m_tensor *tensor) {
-    char path[512];
-    kd2m_array array = {.dims = tensor->dims, .count = tensor->count, .values = tensor->values};
-    array.element = tensor->type == KD2M_TENSOR_F32  ? KD2M_FLOAT32
-                    : tensor->type == KD2M_TENSOR_U8 ? KD2M_UINT8
-                                                     : KD2M_INT32;
-    memcpy(array.shape, tensor->shape, sizeof array.shape);
-    snprintf(path, sizeof path, "%s/%s.npy", folder, tensor->name);
-    EXPECT_OK(context, kd2m_array_write(context, &array, path));
-}
-
 static void a_folder_is_a_file(void **state) {
     (void)state;
     char path[512];
@@ -348,7 +335,7 @@ static void a_folder_is_a_file(void **state) {
     kd2m_tensors *tensors = make("bn1:F32:3x2x2x2 features:F32:3x4 keys:U8:3x8 labels:I32:3"),
                  *read;
     for (size_t i = tensors->count; i-- > 0;)
-        write_array(folder, &tensors->items[i]);
+        stored_write_array(context, folder, &tensors->items[i]);
     snprintf(path, sizeof path, "%s/notes.txt", folder);
     FILE *notes = fopen(path, "w");
     assert_non_null(notes);
@@ -446,7 +433,7 @@ static void failing_allocations(void **state) {
     const char *folder = testing_folder();
     kd2m_tensors *arrays = make("features:F32:3x4 keys:U8:3x8");
     for (size_t i = 0; i < arrays->count; i++)
-        write_array(folder, &arrays->items[i]);
+        stored_write_array(context, folder, &arrays->items[i]);
     kd2m_tensors_free(arrays);
     for (size_t k = 0; k < 3; k++) {
         kd2m_status status = KD2M_ERROR_MEMORY;

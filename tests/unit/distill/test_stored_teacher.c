@@ -104,17 +104,8 @@ static void a_folder_teaches_as_well(void **state) {
     snprintf(of_folder, sizeof of_folder, "%s", testing_folder());
     snprintf(folder, sizeof folder, "%s", testing_folder());
     EXPECT_OK(context, kd2m_tensors_read(&tensors, context, features));
-    for (size_t i = 0; i < tensors->count; i++) {
-        char path[512];
-        const kd2m_tensor *tensor = &tensors->items[i];
-        kd2m_array array = {.dims = tensor->dims, .count = tensor->count, .values = tensor->values};
-        array.element = tensor->type == KD2M_TENSOR_F32  ? KD2M_FLOAT32
-                        : tensor->type == KD2M_TENSOR_U8 ? KD2M_UINT8
-                                                         : KD2M_INT32;
-        memcpy(array.shape, tensor->shape, sizeof array.shape);
-        snprintf(path, sizeof path, "%s/%s.npy", folder, tensor->name);
-        EXPECT_OK(context, kd2m_array_write(context, &array, path));
-    }
+    for (size_t i = 0; i < tensors->count; i++)
+        stored_write_array(context, folder, &tensors->items[i]);
     kd2m_tensors_free(tensors);
     run(of_net, net);
     run(of_folder, folder);

@@ -58,6 +58,47 @@ def kl(reg=1e-5, reverse=False):
     return value
 
 
+def normals(x, y, a, b, reg=1e-5):
+    """The normal laws that fit the features of x and y."""
+    (mean_x, var_x), (mean_y, var_y) = moments(x, a), moments(y, b)
+    floor = reg * var_y.mean()
+    return [torch.distributions.Normal(mean, (var + floor).sqrt())
+            for mean, var in ((mean_x, var_x), (mean_y, var_y))]
+
+
+def jeffreys(x, y, a, b):
+    p, q = normals(x, y, a, b)
+    divergence = torch.distributions.kl_divergence
+    return (divergence(p, q) + divergence(q, p)).sum()
+
+
+def fisher_rao(x, y, a, b):
+    p, q = normals(x, y, a, b)
+    ratio = ((p.loc - q.loc) ** 2 / 2 + (p.scale - q.scale) ** 2) / (2 * p.scale * q.scale)
+    return (2 * torch.acosh(1 + ratio) ** 2).sum().sqrt()
+
+
+def bhattacharyya(x, y, a, b):
+    p, q = normals(x, y, a, b)
+    total = p.variance + q.variance
+    return ((p.loc - q.loc) ** 2 / (4 * total)
+            + torch.log(total / (2 * p.scale * q.scale)) / 2).sum()
+
+
+def hellinger(x, y, a, b):
+    return (1 - torch.exp(-bhattacharyya(x, y, a, b))).sqrt()
+
+
+def renyi(alpha):
+    def value(x, y, a, b):
+        p, q = normals(x, y, a, b)
+        mixed = alpha * q.variance + (1 - alpha) * p.variance
+        return (torch.log(q.scale / p.scale) + torch.log(q.variance / mixed) / (2 * (alpha - 1))
+                + alpha * (p.loc - q.loc) ** 2 / (2 * mixed)).sum()
+
+    return value
+
+
 def mmd(kernel):
     def value(x, y, a, b):
         k_xx, k_yy, k_xy = kernel(x, y)
@@ -102,6 +143,11 @@ METRICS = {
     "kl": kl(),
     "kl:dir=ts": kl(reverse=True),
     "kl:reg=0.1": kl(reg=0.1),
+    "jeffreys": jeffreys,
+    "fisher-rao": fisher_rao,
+    "bhattacharyya": bhattacharyya,
+    "hellinger": hellinger,
+    "renyi:alpha=0.3": renyi(0.3),
     "mmd:kernel=linear": mmd(linear),
     "mmd:kernel=rbf": mmd(rbf()),
     "mmd:kernel=rbf,sigma=1.5": mmd(rbf(1.5)),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reference_families.h"
 #include "testing.h"
 
 #define MAX_UNITS 8 /* of mass in a brute-force transport: 8! assignments */
@@ -155,59 +156,6 @@ static double largest_root(const reference_metric *metric, const reference_side 
     return sqrt(largest_squared(metric, x, y));
 }
 
-static double mean(const reference_side *x, size_t k) {
-    double sum = 0;
-    for (size_t i = 0; i < x->rows; i++)
-        sum += x->weights[i] * x->values[i * x->dim + k];
-    return sum;
-}
-
-static double variance(const reference_side *x, size_t k) {
-    double center = mean(x, k), sum = 0;
-    for (size_t i = 0; i < x->rows; i++) {
-        double difference = x->values[i * x->dim + k] - center;
-        sum += x->weights[i] * difference * difference;
-    }
-    return sum;
-}
-
-static double mean_gap(const reference_metric *metric, const reference_side *x,
-                       const reference_side *y, double constant) {
-    (void)metric;
-    (void)constant;
-    double sum = 0;
-    for (size_t k = 0; k < x->dim; k++)
-        sum += pow(mean(x, k) - mean(y, k), 2);
-    return sum;
-}
-
-static double gauss_w2(const reference_metric *metric, const reference_side *x,
-                       const reference_side *y, double constant) {
-    double sum = mean_gap(metric, x, y, constant);
-    for (size_t k = 0; k < x->dim; k++)
-        sum += pow(sqrt(variance(x, k)) - sqrt(variance(y, k)), 2);
-    return sum;
-}
-
-/* KL(N(mean_p, p) | N(mean_q, q)) in one dimension. */
-static double normal_kl(double mean_p, double p, double mean_q, double q) {
-    return 0.5 * (log(q / p) + (p + pow(mean_p - mean_q, 2)) / q - 1);
-}
-
-static double kl(const reference_metric *metric, const reference_side *x, const reference_side *y,
-                 double constant) {
-    (void)constant;
-    double floor = 0, sum = 0;
-    for (size_t k = 0; k < y->dim; k++)
-        floor += metric->parameter * variance(y, k) / (double)y->dim;
-    for (size_t k = 0; k < x->dim; k++) {
-        double s = variance(x, k) + floor, t = variance(y, k) + floor;
-        sum += metric->reversed ? normal_kl(mean(y, k), t, mean(x, k), s)
-                                : normal_kl(mean(x, k), s, mean(y, k), t);
-    }
-    return sum;
-}
-
 static double rbf_sum(const reference_side *x, const reference_side *y, double sigma) {
     double sum = 0;
     for (size_t i = 0; i < x->rows; i++)
@@ -271,13 +219,21 @@ static double kd(const reference_metric *metric, const reference_side *x, const 
 static const reference_metric metrics[] = {
     {"w2", "w2", w2, NULL, 1, 0, false, false, 0},
     {"w1", "w1", w1, NULL, 1, 0, false, false, 0},
-    {"gauss-w2", "gauss-w2", gauss_w2, NULL, 2, 0, false, false, 0},
-    {"kl", "kl", kl, NULL, 2, 1e-5, false, false, 0},
-    {"kl", "kl:dir=ts", kl, NULL, 2, 1e-5, true, false, 0},
-    {"kl", "kl:reg=0.3,dir=st", kl, NULL, 2, 0.3, false, false, 0},
+    {"gauss-w2", "gauss-w2", reference_gauss_w2, NULL, 2, 0, false, false, 0},
+    {"kl", "kl", reference_kl, NULL, 2, 1e-5, false, false, 0},
+    {"kl", "kl:dir=ts", reference_kl, NULL, 2, 1e-5, true, false, 0},
+    {"kl", "kl:reg=0.3,dir=st", reference_kl, NULL, 2, 0.3, false, false, 0},
+    {"jeffreys", "jeffreys", reference_jeffreys, NULL, 2, 1e-5, false, false, 0},
+    {"jeffreys", "jeffreys:reg=0.2", reference_jeffreys, NULL, 2, 0.2, false, false, 0},
+    {"fisher-rao", "fisher-rao", reference_fisher_rao, NULL, 2, 1e-5, false, false, 0},
+    {"bhattacharyya", "bhattacharyya", reference_bhattacharyya, NULL, 2, 1e-5, false, false, 0},
+    {"hellinger", "hellinger", reference_hellinger, NULL, 2, 1e-5, false, false, 0},
+    {"renyi", "renyi", reference_renyi, NULL, 2, 0.5, false, false, 0},
+    {"renyi", "renyi:alpha=0.9", reference_renyi, NULL, 2, 0.9, false, false, 0},
+    {"renyi", "renyi:alpha=1.05", reference_renyi, NULL, 2, 1.05, false, false, 0},
     {"mmd", "mmd", rbf, bandwidth, 1, 0, false, false, 0},
     {"mmd", "mmd:kernel=rbf,sigma=1.5", rbf, bandwidth, 1, 1.5, false, false, 0},
-    {"mmd", "mmd:kernel=linear", mean_gap, NULL, 1, 0, false, false, 0},
+    {"mmd", "mmd:kernel=linear", reference_mean_gap, NULL, 1, 0, false, false, 0},
     {"mse", "mse", mse, NULL, 1, 0, false, false, 0},
     {"kd", "kd", kd, NULL, 1, 4, false, false, 0},
     {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false, false, 0},
@@ -359,9 +315,10 @@ double reference_value(const reference_metric *metric, reference_use use, const 
         double share_x, share_y;
         reference_side in_x = group_of(x, label, &share_x), in_y = group_of(y, label, &share_y);
         if (in_x.rows > 0 && in_y.rows > 0) {
+            double part = metric->value(metric, &in_x, &in_y, constants->values[label]);
             bool small = in_x.rows < metric->least_rows || in_y.rows < metric->least_rows;
-            double part =
-                (small ? mean_gap : metric->value)(metric, &in_x, &in_y, constants->values[label]);
+            if (small || (metric->least_rows > 1 && !isfinite(part)))
+                part = reference_mean_gap(metric, &in_x, &in_y, 0);
             value += (use == USE_COND ? share_x : 1) * part;
             kept += use == USE_COND ? share_x : 0;
         }

@@ -37,6 +37,10 @@ static void test_bad_values(void **state) {
     expect_refused("kl:dir=up", "st", "up");
     expect_refused("gauss-w2:cov=full", "cov=full", "cov=diag works");
     expect_refused("kl:cov=full", "cov=full", "cov=diag works");
+    expect_refused("jeffreys:cov=full", "cov=full", "cov=diag works");
+    expect_refused("fisher-rao:cov=full", "no closed form", "cov=diag");
+    expect_refused("renyi:alpha=1", "alpha=1 is kl", NULL);
+    expect_refused("renyi:alpha=0", "alpha", NULL);
     expect_refused("cond(w2):by=", "by", NULL);
     expect_refused("cond(w2):by=\"\"", "column", NULL);
     expect_refused("kd:4", "4", NULL);
@@ -101,6 +105,10 @@ static void test_settings_change_traits(void **state) {
         {"mmd", KD2M_METRIC_SCALING, 0, 0},
         {"mmd:kernel=linear", KD2M_METRIC_SCALING, 0, 2},
         {"mmd:sigma=1", KD2M_METRIC_ZERO, KD2M_METRIC_SCALING, 0},
+        {"jeffreys", KD2M_METRIC_SCALING, KD2M_METRIC_SYMMETRIC, 0},
+        {"jeffreys:reg=0", KD2M_METRIC_SYMMETRIC, KD2M_METRIC_ROTATION, 0},
+        {"renyi:reg=0", KD2M_METRIC_SYMMETRIC, 0, 0},
+        {"renyi:reg=0,alpha=0.4", KD2M_METRIC_SCALING, KD2M_METRIC_SYMMETRIC, 0},
         {"kd", KD2M_METRIC_ON_LOGITS | KD2M_METRIC_PAIRED, KD2M_METRIC_SCALING, 0},
         {"cond(w1)", KD2M_METRIC_LABELS | KD2M_METRIC_TRANSPORT, KD2M_METRIC_SYMMETRIC, 1},
         {"joint(w2)", KD2M_METRIC_TRANSPORT | KD2M_METRIC_SCALING | KD2M_METRIC_LABELS,

@@ -1,0 +1,67 @@
+/*
+ * Divergences of the Gaussians that fit the two samples. A metric says what one feature adds to
+ * them; moments, the floor under variances, refusals and gradients are shared.
+ */
+#ifndef KD2M_METRIC_GAUSSIAN_H
+#define KD2M_METRIC_GAUSSIAN_H
+
+#include "metric.h"
+
+/* clang-format off */
+#define KD2M_GAUSSIAN_SETTINGS(X)                                                                  \
+    X(CHOICE, cov, "diag", 0, 0,   "diag|full", "covariances: per feature alone, or of all pairs") \
+    X(REAL,   reg, "1e-5", 0, 1e6, "R", "adds R times the teacher's mean variance to all variances")
+/* clang-format on */
+
+typedef struct kd2m_gaussian_settings {
+    KD2M_GAUSSIAN_SETTINGS(KD2M_SETTINGS_FIELD)
+} kd2m_gaussian_settings;
+
+/* Of a metric that has no other settings. */
+#define KD2M_GAUSSIAN_SETTING_COUNT 2
+extern const kd2m_setting kd2m_gaussian_rows[KD2M_GAUSSIAN_SETTING_COUNT];
+
+/* What one feature adds, and its derivatives. */
+typedef struct kd2m_gaussian_term {
+    double value;       /* INFINITY where the divergence is infinite */
+    double by_gap;      /* by mean_x - mean_y */
+    double by_variance; /* by the variance of x */
+} kd2m_gaussian_term;
+
+/* A divergence: outer(sum of the features' terms). */
+typedef struct kd2m_gaussian_divergence {
+    /* gap = mean_x - mean_y; s, t > 0: the variances of x and y with their floor. */
+    kd2m_gaussian_term (*term)(double parameter, double gap, double s, double t);
+    double parameter;
+    double reg; /* the floor, as a share of the teacher's mean variance */
+    /* Value and derivative at a sum >= 0; NULL = the sum itself. */
+    void (*outer)(double sum, double *value, double *slope);
+} kd2m_gaussian_divergence;
+
+/* Refuses cov=full for the metrics that don't have it. */
+kd2m_status kd2m_gaussian_check_cov(kd2m_context *context, const kd2m_metric_unit *unit,
+                                    const char *cov);
+
+/* The configure of a metric with kd2m_gaussian_settings that is symmetric but for the floor, which
+ * is the teacher's. */
+kd2m_status kd2m_gaussian_configure_symmetric(kd2m_context *context, kd2m_metric_unit *unit);
+
+size_t kd2m_gaussian_bytes(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape);
+
+/* Value and gradient. Errors: KD2M_ERROR_NUMERIC where a variance stays 0 with its floor, or a term
+ * is infinite. */
+kd2m_status kd2m_gaussian_evaluate(const kd2m_metric_call *call,
+                                   const kd2m_gaussian_divergence *divergence,
+                                   kd2m_metric_result *result, const kd2m_gradient *gradient);
+
+/* r - 1 - log(r), without cancellation near r = 1: what variances of ratio r add to a divergence.
+ */
+double kd2m_gaussian_excess(double ratio);
+
+/* The feature's term of the Bhattacharyya distance. */
+kd2m_gaussian_term kd2m_gaussian_bhattacharyya(double parameter, double gap, double s, double t);
+
+/* sqrt as an outer function's body: value and slope, the slope 0 where the sum is rounding. */
+void kd2m_gaussian_root(double sum, double *value, double *slope);
+
+#endif

@@ -1,0 +1,21 @@
+/* The references' parts that fill files of their own, by family; reference.c lists them. */
+#ifndef KD2M_TESTS_METRIC_REFERENCE_FAMILIES_H
+#define KD2M_TESTS_METRIC_REFERENCE_FAMILIES_H
+
+#include "reference.h"
+
+#define REFERENCE(name)                                                                            \
+    double reference_##name(const reference_metric *metric, const reference_side *x,               \
+                            const reference_side *y, double constant)
+
+/* reference_gaussian.c */
+REFERENCE(mean_gap);
+REFERENCE(gauss_w2);
+REFERENCE(kl);
+REFERENCE(jeffreys);
+REFERENCE(fisher_rao);
+REFERENCE(bhattacharyya);
+REFERENCE(hellinger);
+REFERENCE(renyi);
+
+#endif

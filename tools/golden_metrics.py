@@ -123,6 +123,29 @@ def rbf(sigma=None):
     return kernels
 
 
+def poly(power, c):
+    def kernels(x, y):
+        u, v = F.normalize(x), F.normalize(y)
+        return [(p @ q.T + c) ** power for p, q in ((u, u), (v, v), (u, v))]
+
+    return kernels
+
+
+def unbiased(kernel):
+    """Without the pairs of a row with itself; weights are equal."""
+    def value(x, y, a, b):
+        k_xx, k_yy, k_xy = kernel(x, y)
+        n, m = len(x), len(y)
+        within = [(k.sum() - k.trace()) / (r * (r - 1)) for k, r in ((k_xx, n), (k_yy, m))]
+        return sum(within) - 2 * k_xy.mean()
+
+    return value
+
+
+def energy(x, y, a, b):
+    return 2 * a @ distances(x, y) @ b - a @ distances(x, x) @ a - b @ distances(y, y) @ b
+
+
 def mse(x, y, a, b):
     return F.mse_loss(x, y) * x.shape[1]
 
@@ -151,10 +174,17 @@ METRICS = {
     "mmd:kernel=linear": mmd(linear),
     "mmd:kernel=rbf": mmd(rbf()),
     "mmd:kernel=rbf,sigma=1.5": mmd(rbf(1.5)),
+    "mmd:unbiased=1": unbiased(rbf()),
+    "mmd:kernel=linear,unbiased=1": unbiased(linear),
+    "mmd:kernel=poly": mmd(poly(2, 0.0)),
+    "mmd:kernel=poly,power=3,c=1,unbiased=1": unbiased(poly(3, 1.0)),
+    "energy": energy,
     "mse": mse,
     "kd": kd(4.0),
     "kd:T=1": kd(1.0),
 }
+UNWEIGHTED = {"mmd:unbiased=1", "mmd:kernel=linear,unbiased=1",
+              "mmd:kernel=poly,power=3,c=1,unbiased=1"}
 PAIRED = {"mse", "kd", "kd:T=1"}
 
 
@@ -237,7 +267,7 @@ def write(name, seed, n, m, dim, weighted, offset=0.0, spread=1.0):
     groups = torch.from_numpy(labels_x), torch.from_numpy(labels_y)
     variants = {}
     for spec, metric in METRICS.items():
-        if spec in PAIRED and not paired:
+        if (spec in PAIRED and not paired) or (spec in UNWEIGHTED and weighted):
             continue
         variants[spec] = metric
         variants[f"cond({spec})"] = conditional(metric, *groups, True)

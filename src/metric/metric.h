@@ -28,9 +28,10 @@ typedef struct kd2m_metric_unit {
     const kd2m_metric_descriptor *descriptor;
     void *settings;                 /* the descriptor's settings struct; NULL if it has none */
     struct kd2m_metric_unit *inner; /* M of name(M), or NULL; owned */
-    unsigned traits;                /* these two start as the descriptor's; configure may change */
-    double degree;                  /* them to follow the settings or the inner unit */
-    const char *column;             /* whose codes stand in for labels; NULL = labels themselves */
+    unsigned traits;                /* these three start as the descriptor's; configure may */
+    double degree;                  /* change them to follow the settings or the inner unit */
+    size_t least_rows;
+    const char *column;    /* whose codes stand in for labels; NULL = labels themselves */
     size_t constant_count; /* its own, then the inner unit's where it holds those as well */
 } kd2m_metric_unit;
 
@@ -102,8 +103,8 @@ struct kd2m_metric_descriptor {
     kd2m_setting_list settings;
     size_t settings_size;
 
-    /* Refuses settings that don't go together and fits the unit's traits, degree and
-     * constant_count to them. May be NULL. Errors: KD2M_ERROR_USAGE. */
+    /* Refuses settings that don't go together and fits the unit's traits, degree,
+     * least_rows and constant_count to them. May be NULL. Errors: KD2M_ERROR_USAGE. */
     kd2m_status (*configure)(kd2m_context *context, kd2m_metric_unit *unit);
     /* Arena bytes that prepare and evaluate need, growing with each bound of the shape. */
     size_t (*workspace)(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape);

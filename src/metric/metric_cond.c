@@ -154,7 +154,7 @@ cleanup:
 }
 
 static bool large_enough(const kd2m_metric_call *call, const kd2m_group *group) {
-    size_t least = call->unit->inner->descriptor->least_rows;
+    size_t least = call->unit->inner->least_rows;
     return group->x_count >= least && group->y_count >= least;
 }
 
@@ -186,7 +186,7 @@ static kd2m_status evaluate_group(const kd2m_metric_call *call, const kd2m_group
     *fell_back = !large_enough(call, group);
     if (!*fell_back) {
         status = kd2m_metric_apply(&inner, group->label, result, gradient);
-        *fell_back = status == KD2M_ERROR_NUMERIC && call->unit->inner->descriptor->least_rows > 1;
+        *fell_back = status == KD2M_ERROR_NUMERIC && call->unit->inner->least_rows > 1;
     }
     if (*fell_back) {
         kd2m_arena_rewind(call->arena, mark);

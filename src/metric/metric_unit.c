@@ -35,6 +35,7 @@ kd2m_status kd2m_metric_unit_create(kd2m_metric_unit **out, kd2m_context *contex
     unit->descriptor = descriptor;
     unit->traits = descriptor->traits;
     unit->degree = descriptor->degree;
+    unit->least_rows = descriptor->least_rows;
     while (unit->constant_count < KD2M_METRIC_MAX_CONSTANTS &&
            descriptor->constant_names[unit->constant_count])
         unit->constant_count++;

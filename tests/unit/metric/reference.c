@@ -12,15 +12,6 @@
 
 #define MAX_UNITS 8 /* of mass in a brute-force transport: 8! assignments */
 
-static double squared(const reference_side *x, size_t i, const reference_side *y, size_t j) {
-    double sum = 0;
-    for (size_t k = 0; k < x->dim; k++) {
-        double difference = x->values[i * x->dim + k] - y->values[j * y->dim + k];
-        sum += difference * difference;
-    }
-    return sum;
-}
-
 /* Every assignment of units, those that already cost too much cut short. */
 static void assign(const double *costs, size_t units, size_t done, unsigned taken, double cost,
                    double *best) {
@@ -80,14 +71,14 @@ static double squared_cost(const reference_metric *metric, const reference_side 
                            const reference_side *y, size_t j, double constant) {
     (void)metric;
     (void)constant;
-    return squared(x, i, y, j);
+    return reference_squared(x, i, y, j);
 }
 
 static double root_cost(const reference_metric *metric, const reference_side *x, size_t i,
                         const reference_side *y, size_t j, double constant) {
     (void)metric;
     (void)constant;
-    return sqrt(squared(x, i, y, j));
+    return sqrt(reference_squared(x, i, y, j));
 }
 
 static double w2(const reference_metric *metric, const reference_side *x, const reference_side *y,
@@ -123,12 +114,14 @@ static double label_cost(const reference_metric *metric, const reference_side *x
 
 static double joint_w2_cost(const reference_metric *metric, const reference_side *x, size_t i,
                             const reference_side *y, size_t j, double largest) {
-    return squared(x, i, y, j) / largest + metric->parameter * label_cost(metric, x, i, y, j);
+    return reference_squared(x, i, y, j) / largest +
+           metric->parameter * label_cost(metric, x, i, y, j);
 }
 
 static double joint_w1_cost(const reference_metric *metric, const reference_side *x, size_t i,
                             const reference_side *y, size_t j, double largest) {
-    return sqrt(squared(x, i, y, j)) / largest + metric->parameter * label_cost(metric, x, i, y, j);
+    return sqrt(reference_squared(x, i, y, j)) / largest +
+           metric->parameter * label_cost(metric, x, i, y, j);
 }
 
 static double joint_w2(const reference_metric *metric, const reference_side *x,
@@ -147,7 +140,7 @@ static double largest_squared(const reference_metric *metric, const reference_si
     double largest = 0;
     for (size_t i = 0; i < x->rows; i++)
         for (size_t j = 0; j < y->rows; j++)
-            largest = fmax(largest, squared(x, i, y, j));
+            largest = fmax(largest, reference_squared(x, i, y, j));
     return largest;
 }
 
@@ -156,43 +149,13 @@ static double largest_root(const reference_metric *metric, const reference_side 
     return sqrt(largest_squared(metric, x, y));
 }
 
-static double rbf_sum(const reference_side *x, const reference_side *y, double sigma) {
-    double sum = 0;
-    for (size_t i = 0; i < x->rows; i++)
-        for (size_t j = 0; j < y->rows; j++)
-            sum += x->weights[i] * y->weights[j] * exp(-squared(x, i, y, j) / (2 * sigma * sigma));
-    return sum;
-}
-
-static double rbf(const reference_metric *metric, const reference_side *x, const reference_side *y,
-                  double sigma) {
-    (void)metric;
-    return rbf_sum(x, x, sigma) + rbf_sum(y, y, sigma) - 2 * rbf_sum(x, y, sigma);
-}
-
-static double distance_sum(const reference_side *x, const reference_side *y) {
-    double sum = 0;
-    for (size_t i = 0; i < x->rows; i++)
-        for (size_t j = 0; j < y->rows; j++)
-            sum += sqrt(squared(x, i, y, j));
-    return sum;
-}
-
-static double bandwidth(const reference_metric *metric, const reference_side *x,
-                        const reference_side *y) {
-    if (metric->parameter > 0)
-        return metric->parameter;
-    double n = (double)x->rows, m = (double)y->rows;
-    return (distance_sum(x, x) + distance_sum(y, y) + distance_sum(x, y)) / (n * n + m * m + n * m);
-}
-
 static double mse(const reference_metric *metric, const reference_side *x, const reference_side *y,
                   double constant) {
     (void)metric;
     (void)constant;
     double sum = 0;
     for (size_t i = 0; i < x->rows; i++)
-        sum += squared(x, i, y, i) / (double)x->rows;
+        sum += reference_squared(x, i, y, i) / (double)x->rows;
     return sum;
 }
 
@@ -231,9 +194,16 @@ static const reference_metric metrics[] = {
     {"renyi", "renyi", reference_renyi, NULL, 2, 0.5, false, false, 0},
     {"renyi", "renyi:alpha=0.9", reference_renyi, NULL, 2, 0.9, false, false, 0},
     {"renyi", "renyi:alpha=1.05", reference_renyi, NULL, 2, 1.05, false, false, 0},
-    {"mmd", "mmd", rbf, bandwidth, 1, 0, false, false, 0},
-    {"mmd", "mmd:kernel=rbf,sigma=1.5", rbf, bandwidth, 1, 1.5, false, false, 0},
+    {"mmd", "mmd", reference_rbf, reference_bandwidth, 1, 0, false, false, 0},
+    {"mmd", "mmd:kernel=rbf,sigma=1.5", reference_rbf, reference_bandwidth, 1, 1.5, false, false,
+     0},
     {"mmd", "mmd:kernel=linear", reference_mean_gap, NULL, 1, 0, false, false, 0},
+    {"mmd", "mmd:unbiased=1", reference_rbf_u, reference_bandwidth, 2, 0, false, false, 0},
+    {"mmd", "mmd:kernel=linear,unbiased=1", reference_linear_u, NULL, 2, 0, false, false, 0},
+    {"mmd", "mmd:kernel=poly", reference_poly, NULL, 1, 0, false, false, 0},
+    {"mmd", "mmd:kernel=poly,power=3,c=0.5", reference_poly_cubic, NULL, 1, 0.5, false, false, 0},
+    {"mmd", "mmd:kernel=poly,unbiased=1,c=1", reference_poly_u, NULL, 2, 1, false, false, 0},
+    {"energy", "energy", reference_energy, NULL, 1, 0, false, false, 0},
     {"mse", "mse", mse, NULL, 1, 0, false, false, 0},
     {"kd", "kd", kd, NULL, 1, 4, false, false, 0},
     {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false, false, 0},
@@ -299,7 +269,7 @@ void reference_prepare(const reference_metric *metric, reference_use use, const 
     for (int32_t label = 0; label < REFERENCE_GROUPS; label++) {
         double share;
         reference_side in_x = group_of(x, label, &share), in_y = group_of(y, label, &share);
-        if (in_x.rows > 0 && in_y.rows > 0)
+        if (in_x.rows >= metric->least_rows && in_y.rows >= metric->least_rows)
             constants->values[label] = metric->constant(metric, &in_x, &in_y);
         release(&in_x);
         release(&in_y);

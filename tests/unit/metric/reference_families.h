@@ -8,6 +8,18 @@
     double reference_##name(const reference_metric *metric, const reference_side *x,               \
                             const reference_side *y, double constant)
 
+/* reference_kernel.c */
+double reference_squared(const reference_side *x, size_t i, const reference_side *y, size_t j);
+double reference_bandwidth(const reference_metric *metric, const reference_side *x,
+                           const reference_side *y);
+REFERENCE(rbf);
+REFERENCE(rbf_u);
+REFERENCE(linear_u);
+REFERENCE(poly);
+REFERENCE(poly_cubic);
+REFERENCE(poly_u);
+REFERENCE(energy);
+
 /* reference_gaussian.c */
 REFERENCE(mean_gap);
 REFERENCE(gauss_w2);

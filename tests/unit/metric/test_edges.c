@@ -114,7 +114,8 @@ static void check_bad_labels(problem_metric *opened, const reference_metric *met
 
 static void expect_finite(const problem_metric *opened, const metric_problem *problem) {
     kd2m_metric_result result = problem_result(opened, problem, gradient);
-    assert_true(result.value >= -1e-12);
+    if (opened->info.traits & KD2M_METRIC_ZERO)
+        assert_true(result.value >= -1e-12);
     for (size_t k = 0; k < problem->x.rows * problem->x.dim; k++)
         if (!isfinite(gradient[k]))
             fail_msg("%s: gradient %zu is %g", opened->info.spec, k, (double)gradient[k]);
@@ -291,17 +292,23 @@ static void test_weighted_dead_feature(void **state) {
     problem_close(&opened);
 }
 
+/* The reference metric of a spec. */
+static const reference_metric *find_reference(const char *spec) {
+    const reference_metric *metric = reference_metric_at(0);
+    for (size_t i = 1; strcmp(metric->spec, spec) != 0; i++) {
+        metric = reference_metric_at(i);
+        assert_non_null(metric);
+    }
+    return metric;
+}
+
 /* Squared distances of 1e-6 beside ones of 400: the plan within the clusters must still be right.
  */
 static void test_tight_clusters(void **state) {
     (void)state;
     static const char *const specs[] = {"w2", "w1"};
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
-        const reference_metric *metric = NULL;
-        for (size_t i = 0; !metric || strcmp(metric->spec, specs[s]) != 0; i++) {
-            metric = reference_metric_at(i);
-            assert_non_null(metric);
-        }
+        const reference_metric *metric = find_reference(specs[s]);
         problem_fill(&given, 6, 7, 7, 4);
         for (size_t i = 0; i < 7; i++)
             for (size_t k = 0; k < 4; k++) {
@@ -322,6 +329,78 @@ static void test_tight_clusters(void **state) {
     }
 }
 
+/* Feature k of what pulls row i of x to row j of y: of energy, or of rbf with the bandwidth 0.002.
+ */
+static double pull(bool rbf, const problem_side *x, size_t i, const problem_side *y, size_t j,
+                   size_t k) {
+    double square = 0, gap = 0;
+    for (size_t c = 0; c < x->dim; c++) {
+        double d = (double)x->values[i * x->stride + c] - y->values[j * y->stride + c];
+        square += d * d;
+        gap = c == k ? d : gap;
+    }
+    if (square == 0)
+        return 0;
+    return rbf ? exp(-square / 8e-6) * gap / 4e-6 : gap / sqrt(square);
+}
+
+/* Rows of zeros point nowhere: their kernel with all rows is c^power. */
+static void test_poly_of_zero_rows(void **state) {
+    (void)state;
+    static const char *const specs[] = {"mmd:kernel=poly", "mmd:kernel=poly,power=3,c=0.5",
+                                        "mmd:kernel=poly,unbiased=1,c=1"};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        problem_metric opened = problem_open(context, specs[s]);
+        problem_fill(&given, 8, 6, 5, 4);
+        for (size_t k = 0; k < 4; k++) {
+            given.x.values[k] = given.x.values[3 * given.x.stride + k] = 0;
+            given.y.values[2 * given.y.stride + k] = 0;
+        }
+        reference_side x = problem_reference(&given.x), y = problem_reference(&given.y);
+        double value = problem_result(&opened, &given, gradient).value;
+        EXPECT_CLOSE(find_reference(specs[s])->value(find_reference(specs[s]), &x, &y, 0), value, 0,
+                     1e-6);
+        for (size_t k = 0; k < 4; k++)
+            assert_true(gradient[k] == 0 && gradient[3 * 4 + k] == 0);
+        problem_release(&x);
+        problem_release(&y);
+        problem_close(&opened);
+    }
+}
+
+/* Distances of 1e-3 beside ones of 20, whose unit vectors an energy's gradient is made of. */
+static void test_pulls_within_tight_clusters(void **state) {
+    (void)state;
+    enum { rows_x = 60, rows_y = 50 };
+    static const char *const specs[] = {"energy", "mmd:kernel=rbf,sigma=0.002"};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        problem_metric opened = problem_open(context, specs[s]);
+        problem_fill(&given, 9, rows_x, rows_y, 4);
+        for (size_t i = 0; i < rows_x; i++)
+            for (size_t k = 0; k < 4; k++) {
+                float *x = &given.x.values[i * given.x.stride + k];
+                float *y = &given.y.values[i * given.y.stride + k];
+                float center = i < 20 ? -10 : 10;
+                *x = center + 1e-3F * *x;
+                *y = center + 1e-3F * *y;
+            }
+        double largest = 0, worst = 0;
+        problem_result(&opened, &given, gradient);
+        for (size_t i = 0; i < rows_x; i++)
+            for (size_t k = 0; k < 4; k++) {
+                double sum = 0;
+                for (size_t j = 0; j < rows_x; j++)
+                    sum -= pull(s == 1, &given.x, i, &given.x, j, k) / rows_x / rows_x;
+                for (size_t j = 0; j < rows_y; j++)
+                    sum += pull(s == 1, &given.x, i, &given.y, j, k) / rows_x / rows_y;
+                largest = fmax(largest, fabs(2 * sum));
+                worst = fmax(worst, fabs(2 * sum - gradient[i * 4 + k]));
+            }
+        assert_true(largest > 0 && worst < 1e-6 * largest);
+        problem_close(&opened);
+    }
+}
+
 static void test_logits_with_offset(void **state) {
     (void)state;
     problem_metric opened = problem_open(context, "kd");
@@ -338,12 +417,20 @@ static void test_logits_with_offset(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_values),       cmocka_unit_test(test_bad_shapes),
-        cmocka_unit_test(test_bad_weights),      cmocka_unit_test(test_bad_labels),
-        cmocka_unit_test(test_dead_features),    cmocka_unit_test(test_one_point),
-        cmocka_unit_test(test_duplicates),       cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_gradient_targets), cmocka_unit_test(test_weighted_dead_feature),
-        cmocka_unit_test(test_tight_clusters),   cmocka_unit_test(test_logits_with_offset),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_bad_shapes),
+        cmocka_unit_test(test_bad_weights),
+        cmocka_unit_test(test_bad_labels),
+        cmocka_unit_test(test_dead_features),
+        cmocka_unit_test(test_one_point),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_gradient_targets),
+        cmocka_unit_test(test_weighted_dead_feature),
+        cmocka_unit_test(test_tight_clusters),
+        cmocka_unit_test(test_logits_with_offset),
+        cmocka_unit_test(test_poly_of_zero_rows),
+        cmocka_unit_test(test_pulls_within_tight_clusters),
     };
     context = testing_context(2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,10 @@ static void test_bad_values(void **state) {
     (void)state;
     expect_refused("mmd:kernel=rbg", "rbf", "rbg");
     expect_refused("mmd:kernel=linear,sigma=2", "sigma", "rbf");
+    expect_refused("mmd:kernel=poly,sigma=2", "sigma", "kernel=poly has no bandwidth");
+    expect_refused("mmd:power=3", "power", "kernel=poly");
+    expect_refused("mmd:kernel=poly,power=0", "power", NULL);
+    expect_refused("mmd:unbiased=2", "unbiased", NULL);
     expect_refused("mmd:sigma=-1", "sigma", NULL);
     expect_refused("kd:T=0", "T", NULL);
     expect_refused("kd:T=abc", "abc", NULL);
@@ -78,7 +82,7 @@ static void test_specs_are_written_out(void **state) {
     (void)state;
     static const char *const pairs[][2] = {
         {"w2", "w2"},
-        {"mmd", "mmd:kernel=rbf,sigma=0"},
+        {"mmd", "mmd:kernel=rbf,sigma=0,power=2,c=0,unbiased=0"},
         {"cond(kl:dir=ts)", "cond(kl:cov=diag,reg=1e-5,dir=ts):by=label,classes=freq"},
         {"kd:T=2.5", "kd:T=2.5"},
         {"cond(w2):by=machine", "cond(w2):by=machine,classes=freq"},
@@ -104,6 +108,8 @@ static void test_settings_change_traits(void **state) {
         {"w1", KD2M_METRIC_TRANSPORT, KD2M_METRIC_LABELS, 1},
         {"mmd", KD2M_METRIC_SCALING, 0, 0},
         {"mmd:kernel=linear", KD2M_METRIC_SCALING, 0, 2},
+        {"mmd:kernel=poly", KD2M_METRIC_SCALING | KD2M_METRIC_ROTATION, KD2M_METRIC_TRANSLATION, 0},
+        {"mmd:unbiased=1", KD2M_METRIC_SCALING, KD2M_METRIC_ZERO | KD2M_METRIC_WEIGHTS, 0},
         {"mmd:sigma=1", KD2M_METRIC_ZERO, KD2M_METRIC_SCALING, 0},
         {"jeffreys", KD2M_METRIC_SCALING, KD2M_METRIC_SYMMETRIC, 0},
         {"jeffreys:reg=0", KD2M_METRIC_SYMMETRIC, KD2M_METRIC_ROTATION, 0},
@@ -139,7 +145,7 @@ static void test_table(void **state) {
         assert_non_null(strstr(text, descriptor->name));
         assert_non_null(strstr(json, descriptor->source));
     }
-    assert_non_null(strstr(json, "kernel=rbf|linear, sigma=0"));
+    assert_non_null(strstr(json, "kernel=rbf|linear|poly, sigma=0"));
     kd2m_text_free(context, text);
     kd2m_text_free(context, json);
     kd2m_table_free(table);

@@ -243,6 +243,22 @@ static void test_zero(void **state) {
     run(check_zero);
 }
 
+/* Kernels over several tiles, whose mirror images are not computed twice. */
+static void test_zero_over_tiles(void **state) {
+    (void)state;
+    static const char *const specs[] = {"energy", "mmd", "mmd:kernel=poly"};
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        problem_metric opened = problem_open(context, specs[i]);
+        problem_fill(&changed, 8, 630, 630, 9);
+        double far = problem_result(&opened, &changed, gradient).value;
+        double steep = problem_largest(gradient, 630 * 9);
+        changed.y = changed.x;
+        EXPECT_CLOSE(0, problem_result(&opened, &changed, gradient).value, 1e-12 * far, 0);
+        assert_true(problem_largest(gradient, 630 * 9) <= 1e-5 * steep);
+        problem_close(&opened);
+    }
+}
+
 static void test_symmetric(void **state) {
     (void)state;
     run(check_symmetry);
@@ -343,6 +359,7 @@ int main(void) {
         cmocka_unit_test(test_moments),
         cmocka_unit_test(test_symmetric_without_floor),
         cmocka_unit_test(test_reordered_copy),
+        cmocka_unit_test(test_zero_over_tiles),
     };
     context = testing_context(2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

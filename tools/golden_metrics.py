@@ -150,6 +150,30 @@ def mse(x, y, a, b):
     return F.mse_loss(x, y) * x.shape[1]
 
 
+def cosine(x, y, a, b):
+    return (1 - F.cosine_similarity(x, y)).mean()
+
+
+def cka(x, y, a, b):
+    x, y = x - x.mean(0), y - y.mean(0)
+    return 1 - (y.T @ x).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm())
+
+
+def rkd(x, y, a, b):
+    """As the authors' code has it."""
+    d, e = distances(x, x), distances(y, y)
+    return F.smooth_l1_loss(d / d[d > 0].mean(), e / e[e > 0].mean())
+
+
+def covariance(x, a):
+    x = x - (a[:, None] * x).sum(0)
+    return x.T @ (a[:, None] * x)
+
+
+def coral(x, y, a, b):
+    return ((covariance(x, a) - covariance(y, b)) ** 2).sum() / (4 * x.shape[1] ** 2)
+
+
 def kd(temperature):
     def value(x, y, a, b):
         return temperature**2 * F.kl_div(
@@ -179,13 +203,17 @@ METRICS = {
     "mmd:kernel=poly": mmd(poly(2, 0.0)),
     "mmd:kernel=poly,power=3,c=1,unbiased=1": unbiased(poly(3, 1.0)),
     "energy": energy,
+    "coral": coral,
+    "cosine": cosine,
+    "cka": cka,
+    "rkd": rkd,
     "mse": mse,
     "kd": kd(4.0),
     "kd:T=1": kd(1.0),
 }
 UNWEIGHTED = {"mmd:unbiased=1", "mmd:kernel=linear,unbiased=1",
               "mmd:kernel=poly,power=3,c=1,unbiased=1"}
-PAIRED = {"mse", "kd", "kd:T=1"}
+PAIRED = {"mse", "cosine", "cka", "rkd", "kd", "kd:T=1"}
 
 
 def conditional(metric, labels_x, labels_y, by_share):

@@ -27,8 +27,8 @@ size_t kd2m_metric_moments_bytes(size_t dim) {
     return kd2m_arena_sum(four, two); /* and shift and slope of a gradient */
 }
 
-static void measure(kd2m_context *context, const kd2m_metric_side *side, double *mean,
-                    double *variance) {
+void kd2m_metric_measure(kd2m_context *context, const kd2m_metric_side *side, double *mean,
+                         double *variance) {
     kd2m_rows_mean(context, mean, side->features, side->weights);
     kd2m_rows_variance(context, variance, side->features, mean, side->weights);
     for (size_t k = 0; k < side->features.dim; k++)
@@ -42,8 +42,8 @@ kd2m_status kd2m_metric_moments(const kd2m_metric_call *call, kd2m_moments *out)
     out->dim = call->x.features.dim;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         KD2M_TRY(kd2m_arena_take(call->arena, (void **)fields[i], out->dim, sizeof(double)));
-    measure(call->context, &call->x, out->mean_x, out->variance_x);
-    measure(call->context, &call->y, out->mean_y, out->variance_y);
+    kd2m_metric_measure(call->context, &call->x, out->mean_x, out->variance_x);
+    kd2m_metric_measure(call->context, &call->y, out->mean_y, out->variance_y);
 cleanup:
     return status;
 }

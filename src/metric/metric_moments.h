@@ -13,6 +13,10 @@ typedef struct kd2m_moments {
 
 size_t kd2m_metric_moments_bytes(size_t dim);
 
+/* Mean and variance of one side. */
+void kd2m_metric_measure(kd2m_context *context, const kd2m_metric_side *side, double *mean,
+                         double *variance);
+
 /* Measures both sides of the call. */
 kd2m_status kd2m_metric_moments(const kd2m_metric_call *call, kd2m_moments *out);
 

@@ -20,7 +20,14 @@ REFERENCE(poly_cubic);
 REFERENCE(poly_u);
 REFERENCE(energy);
 
+/* reference_paired.c */
+REFERENCE(cosine);
+REFERENCE(cka);
+REFERENCE(rkd);
+REFERENCE(coral);
+
 /* reference_gaussian.c */
+double *reference_covariance(const reference_side *x); /* dim x dim; the caller's to free */
 REFERENCE(mean_gap);
 REFERENCE(gauss_w2);
 REFERENCE(kl);

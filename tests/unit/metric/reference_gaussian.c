@@ -2,6 +2,7 @@
 #include "reference_families.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static double mean(const reference_side *x, size_t k) {
     double sum = 0;
@@ -17,6 +18,24 @@ static double variance(const reference_side *x, size_t k) {
         sum += x->weights[i] * difference * difference;
     }
     return sum;
+}
+
+double *reference_covariance(const reference_side *x) {
+    size_t d = x->dim;
+    double *covariance = calloc(d * d, sizeof *covariance), *row = malloc(d * sizeof *row);
+    double *center = malloc(d * sizeof *center);
+    for (size_t k = 0; k < d; k++)
+        center[k] = mean(x, k);
+    for (size_t i = 0; i < x->rows; i++) {
+        for (size_t k = 0; k < d; k++)
+            row[k] = x->values[i * d + k] - center[k];
+        for (size_t k = 0; k < d; k++)
+            for (size_t l = 0; l < d; l++)
+                covariance[k * d + l] += x->weights[i] * row[k] * row[l];
+    }
+    free(row);
+    free(center);
+    return covariance;
 }
 
 REFERENCE(mean_gap) {

@@ -178,6 +178,22 @@ static void test_an_offset_costs_no_digits(void **state) {
     problem_for_each(context, check);
 }
 
+static void check_any_width(problem_metric *opened, const reference_metric *metric,
+                            reference_use use) {
+    if (opened->info.traits & KD2M_METRIC_ANY_WIDTH)
+        check(opened, metric, use);
+}
+
+static void test_other_widths(void **state) {
+    (void)state;
+    tolerance = 2e-6;
+    problem_fill(&given, 500, 6, 6, 5);
+    given.y.dim = 3;
+    problem_for_each(context, check_any_width);
+    given.x.dim = 2;
+    problem_for_each(context, check_any_width);
+}
+
 static void check_closed_form(problem_metric *opened, const reference_metric *metric,
                               reference_use use) {
     if (!(opened->info.traits & KD2M_METRIC_TRANSPORT)) /* too large for brute force */
@@ -206,6 +222,7 @@ int main(void) {
         cmocka_unit_test(test_every_metric_is_listed),
         cmocka_unit_test(test_small_shapes),
         cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_other_widths),
         cmocka_unit_test(test_an_offset_costs_no_digits),
         cmocka_unit_test(test_larger_than_a_tile),
     };

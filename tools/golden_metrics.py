@@ -99,6 +99,52 @@ def renyi(alpha):
     return value
 
 
+def covariance(x, a):
+    x = x - (a[:, None] * x).sum(0)
+    return x.T @ (a[:, None] * x)
+
+
+def gauss_w2_full(x, y, a, b):
+    cov_x, cov_y = covariance(x, a), covariance(y, b)
+    values, vectors = torch.linalg.eigh(cov_y)
+    root = vectors @ torch.diag(values.clamp_min(0).sqrt()) @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ cov_x @ root)
+    gap = moments(x, a)[0] - moments(y, b)[0]
+    kept = cross[cross > 1e-12 * cross.max()]  # a root's slope at 0 is infinite
+    return gap @ gap + cov_x.trace() + cov_y.trace() - 2 * kept.sqrt().sum()
+
+
+def full_normals(x, y, a, b, reg=1e-5):
+    cov_x, cov_y = covariance(x, a), covariance(y, b)
+    floor = reg * cov_y.trace() / len(cov_y) * torch.eye(len(cov_y), dtype=cov_y.dtype)
+    return [torch.distributions.MultivariateNormal(moments(u, w)[0], c + floor)
+            for u, w, c in ((x, a, cov_x), (y, b, cov_y))]
+
+
+def full_kl(forward, reverse):
+    def value(x, y, a, b):
+        p, q = full_normals(x, y, a, b)
+        divergence = torch.distributions.kl_divergence
+        return forward * divergence(p, q) + reverse * divergence(q, p)
+
+    return value
+
+
+def full_renyi(alpha):
+    def value(x, y, a, b):
+        p, q = full_normals(x, y, a, b)
+        s, t, gap = p.covariance_matrix, q.covariance_matrix, p.loc - q.loc
+        mixed = alpha * t + (1 - alpha) * s
+        logs = (mixed.logdet() - (1 - alpha) * s.logdet() - alpha * t.logdet()) / (1 - alpha)
+        return (alpha * gap @ torch.linalg.solve(mixed, gap) + logs) / 2
+
+    return value
+
+
+def full_hellinger(x, y, a, b):
+    return (1 - torch.exp(-full_renyi(0.5)(x, y, a, b) / 2)).sqrt()
+
+
 def mmd(kernel):
     def value(x, y, a, b):
         k_xx, k_yy, k_xy = kernel(x, y)
@@ -165,11 +211,6 @@ def rkd(x, y, a, b):
     return F.smooth_l1_loss(d / d[d > 0].mean(), e / e[e > 0].mean())
 
 
-def covariance(x, a):
-    x = x - (a[:, None] * x).sum(0)
-    return x.T @ (a[:, None] * x)
-
-
 def coral(x, y, a, b):
     return ((covariance(x, a) - covariance(y, b)) ** 2).sum() / (4 * x.shape[1] ** 2)
 
@@ -195,6 +236,12 @@ METRICS = {
     "bhattacharyya": bhattacharyya,
     "hellinger": hellinger,
     "renyi:alpha=0.3": renyi(0.3),
+    "gauss-w2:cov=full": gauss_w2_full,
+    "kl:cov=full": full_kl(1, 0),
+    "kl:cov=full,dir=ts": full_kl(0, 1),
+    "jeffreys:cov=full": full_kl(1, 1),
+    "hellinger:cov=full": full_hellinger,
+    "renyi:alpha=0.3,cov=full": full_renyi(0.3),
     "mmd:kernel=linear": mmd(linear),
     "mmd:kernel=rbf": mmd(rbf()),
     "mmd:kernel=rbf,sigma=1.5": mmd(rbf(1.5)),

@@ -9,9 +9,8 @@
 
 #include <cblas.h>
 #include <limits.h>
-#include <omp.h>
 
-#include "context.h"
+#include "blas.h"
 
 #ifdef KD2M_WITH_NN
 #include <oneapi/dnnl/dnnl.h>
@@ -31,17 +30,6 @@ static kd2m_status check_shape(kd2m_context *context, bool transpose_a, bool tra
                          "work on fewer rows at a time",
                          m, k, k, n);
     return KD2M_OK;
-}
-
-static int enter_threads(kd2m_context *context) {
-    int before = omp_get_max_threads();
-    omp_set_num_threads(kd2m_context_threads(context));
-    return before;
-}
-
-/* BLAS wants at least 1, even where there are no inner terms. */
-static int leading(size_t stride) {
-    return stride > 0 ? (int)stride : 1;
 }
 
 #ifdef KD2M_WITH_NN
@@ -66,7 +54,7 @@ kd2m_status kd2m_gemm(kd2m_context *context, bool transpose_a, bool transpose_b,
     kd2m_status status = check_shape(context, transpose_a, transpose_b, m, n, k, lda, ldb, ldc);
     if (status != KD2M_OK || m == 0 || n == 0)
         return status;
-    int threads = enter_threads(context);
+    int threads = kd2m_blas_enter(context);
 #ifdef KD2M_WITH_NN
     if (k > 0) /* for k = 0 dnnl_sgemm leaves C as it is, unscaled */
         status = onednn_product(context, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
@@ -75,8 +63,9 @@ kd2m_status kd2m_gemm(kd2m_context *context, bool transpose_a, bool transpose_b,
 #endif
         cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                     transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a,
-                    leading(lda), b, leading(ldb), beta, c, leading(ldc));
-    omp_set_num_threads(threads);
+                    kd2m_blas_leading(lda), b, kd2m_blas_leading(ldb), beta, c,
+                    kd2m_blas_leading(ldc));
+    kd2m_blas_leave(threads);
     return status;
 }
 
@@ -86,10 +75,10 @@ kd2m_status kd2m_gemm_double(kd2m_context *context, bool transpose_a, bool trans
     kd2m_status status = check_shape(context, transpose_a, transpose_b, m, n, k, lda, ldb, ldc);
     if (status != KD2M_OK || m == 0 || n == 0)
         return status;
-    int threads = enter_threads(context);
+    int threads = kd2m_blas_enter(context);
     cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a,
-                leading(lda), b, leading(ldb), beta, c, leading(ldc));
-    omp_set_num_threads(threads);
+                kd2m_blas_leading(lda), b, kd2m_blas_leading(ldb), beta, c, kd2m_blas_leading(ldc));
+    kd2m_blas_leave(threads);
     return KD2M_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * Matrix products and factorisations. Row-major everywhere. The float product is oneDNN's sgemm, or
- * CBLAS's in a build without it; double ones are CBLAS and LAPACK.
+ * Matrix products. Row-major everywhere. The float product is oneDNN's sgemm, or
+ * CBLAS's in a build without it; the double one is CBLAS's.
  */
 #ifndef KD2M_LINALG_GEMM_H
 #define KD2M_LINALG_GEMM_H

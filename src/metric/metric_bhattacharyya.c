@@ -20,6 +20,7 @@ kd2m_gaussian_term kd2m_gaussian_bhattacharyya(double parameter, double gap, dou
         .value = 0.25 * (gap * scaled + log1p(difference * difference / (4 * s * t))),
         .by_gap = 0.5 * scaled,
         .by_variance = 0.25 * (difference / (s * sum) - scaled * scaled),
+        .bend = scaled,
     };
 }
 
@@ -27,7 +28,8 @@ static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *re
                             const kd2m_gradient *gradient) {
     const kd2m_gaussian_settings *settings = call->unit->settings;
     const kd2m_gaussian_divergence divergence = {.term = kd2m_gaussian_bhattacharyya,
-                                                 .reg = settings->reg};
+                                                 .reg = settings->reg,
+                                                 .coupling = KD2M_BHATTACHARYYA_COUPLING};
     return kd2m_gaussian_evaluate(call, &divergence, result, gradient);
 }
 

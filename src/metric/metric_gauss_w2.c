@@ -1,6 +1,6 @@
 /*
- * The 2-Wasserstein distance, squared, between the Gaussians that fit the two samples, with
- * diagonal covariances:
+ * The 2-Wasserstein distance, squared, between the Gaussians that fit the two samples. With
+ * diagonal covariances (full ones: metric_gauss_w2_full.c):
  *
  *     D = |mean_x - mean_y|^2 + |sd_x - sd_y|^2
  *     dD/dx_i = 2 a_i [(mean_x - mean_y) + (1 - sd_y/sd_x)(x_i - mean_x)],  the second term 0 where
@@ -9,6 +9,7 @@
  * Dowson & Landau, 'The Frechet distance between multivariate normal distributions', 1982.
  * Cost: O((n + m) d) time, O(d) memory. Threads: the context's.
  */
+#include "metric_gauss_w2_full.h"
 #include "metric_moments.h"
 
 #include <math.h>
@@ -28,21 +29,25 @@ typedef struct gauss_w2_settings {
 #define ROW(...) KD2M_SETTINGS_ROW(gauss_w2_settings, __VA_ARGS__)
 static const kd2m_setting rows[] = {GAUSS_W2_SETTINGS(ROW)};
 
-static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
+static bool is_full(const kd2m_metric_unit *unit) {
     const gauss_w2_settings *settings = unit->settings;
-    if (strcmp(settings->cov, "diag") != 0)
-        return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "gauss-w2:cov=full is not there yet; gauss-w2:cov=diag works");
+    return strcmp(settings->cov, "full") == 0;
+}
+
+static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
+    (void)context;
+    if (is_full(unit))
+        unit->traits |= KD2M_METRIC_ROTATION;
     return KD2M_OK;
 }
 
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
-    (void)unit;
-    return kd2m_metric_moments_bytes(shape->dim_x);
+    return is_full(unit) ? kd2m_metric_gauss_w2_full_bytes(shape)
+                         : kd2m_metric_moments_bytes(shape->dim_x);
 }
 
-static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
-                            const kd2m_gradient *gradient) {
+static kd2m_status from_moments(const kd2m_metric_call *call, kd2m_metric_result *result,
+                                const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
     kd2m_moments moments;
     double *shift, *slope;
@@ -63,10 +68,16 @@ cleanup:
     return status;
 }
 
+static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
+                            const kd2m_gradient *gradient) {
+    return (is_full(call->unit) ? kd2m_metric_gauss_w2_full : from_moments)(call, result, gradient);
+}
+
 const kd2m_metric_descriptor kd2m_metric_descriptor_gauss_w2 = {
     .name = "gauss-w2",
     .summary = "squared 2-Wasserstein distance of the fitted Gaussians",
-    .formula = "|mean_x - mean_y|^2 + |sd_x - sd_y|^2",
+    .formula = "|mean_x - mean_y|^2 + |sd_x - sd_y|^2; "
+               "full: |mean_x - mean_y|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2)",
     .source = "Dowson & Landau 1982",
     .traits = KD2M_METRIC_ZERO | KD2M_METRIC_SYMMETRIC | KD2M_METRIC_TRANSLATION |
               KD2M_METRIC_PERMUTATION | KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING |

@@ -26,6 +26,7 @@ typedef struct kd2m_gaussian_term {
     double value;       /* INFINITY where the divergence is infinite */
     double by_gap;      /* by mean_x - mean_y */
     double by_variance; /* by the variance of x */
+    double bend;        /* with full covariances: see coupling */
 } kd2m_gaussian_term;
 
 /* A divergence: outer(sum of the features' terms). */
@@ -34,19 +35,45 @@ typedef struct kd2m_gaussian_divergence {
     kd2m_gaussian_term (*term)(double parameter, double gap, double s, double t);
     double parameter;
     double reg; /* the floor, as a share of the teacher's mean variance */
+    /* In coordinates that make the covariances diagonal, the derivative by the covariance of x in
+     * features k and l is coupling bend_k bend_l: that of gap^2 w(s) with w = c/(a s + b), for
+     * which bend = gap/(a s + b) and coupling = -a c. */
+    double coupling;
     /* Value and derivative at a sum >= 0; NULL = the sum itself. */
     void (*outer)(double sum, double *value, double *slope);
 } kd2m_gaussian_divergence;
 
-/* Refuses cov=full for the metrics that don't have it. */
-kd2m_status kd2m_gaussian_check_cov(kd2m_context *context, const kd2m_metric_unit *unit,
-                                    const char *cov);
+/* Whether the unit's setting cov is full. */
+bool kd2m_gaussian_is_full(const kd2m_metric_unit *unit);
+
+/* Fits the unit's traits to cov. */
+void kd2m_gaussian_configure_cov(kd2m_metric_unit *unit);
 
 /* The configure of a metric with kd2m_gaussian_settings that is symmetric but for the floor, which
  * is the teacher's. */
 kd2m_status kd2m_gaussian_configure_symmetric(kd2m_context *context, kd2m_metric_unit *unit);
 
 size_t kd2m_gaussian_bytes(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape);
+
+/* The directions that terms are summed over: features, or principal directions. */
+typedef struct kd2m_gaussian_directions {
+    const char *name; /* of one of them, for messages */
+    size_t count;
+    const double *gap, *s, *t;
+    double *by_gap, *by_variance, *bend; /* what is found, bend may be NULL */
+    double slope;                        /* outer's, that all of these want */
+} kd2m_gaussian_directions;
+
+/* Sums the terms. Errors: KD2M_ERROR_NUMERIC where one is infinite. */
+kd2m_status kd2m_gaussian_sum(const kd2m_metric_call *call,
+                              const kd2m_gaussian_divergence *divergence,
+                              kd2m_gaussian_directions *directions, double *value);
+
+/* metric_gaussian_full.c */
+size_t kd2m_gaussian_full_bytes(const kd2m_metric_shape *shape);
+kd2m_status kd2m_gaussian_evaluate_full(const kd2m_metric_call *call,
+                                        const kd2m_gaussian_divergence *divergence,
+                                        kd2m_metric_result *result, const kd2m_gradient *gradient);
 
 /* Value and gradient. Errors: KD2M_ERROR_NUMERIC where a variance stays 0 with its floor, or a term
  * is infinite. */
@@ -57,6 +84,8 @@ kd2m_status kd2m_gaussian_evaluate(const kd2m_metric_call *call,
 /* r - 1 - log(r), without cancellation near r = 1: what variances of ratio r add to a divergence.
  */
 double kd2m_gaussian_excess(double ratio);
+
+#define KD2M_BHATTACHARYYA_COUPLING (-0.25)
 
 /* The feature's term of the Bhattacharyya distance. */
 kd2m_gaussian_term kd2m_gaussian_bhattacharyya(double parameter, double gap, double s, double t);

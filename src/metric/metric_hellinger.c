@@ -21,8 +21,10 @@ static void hellinger(double sum, double *value, double *slope) {
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
                             const kd2m_gradient *gradient) {
     const kd2m_gaussian_settings *settings = call->unit->settings;
-    const kd2m_gaussian_divergence divergence = {
-        .term = kd2m_gaussian_bhattacharyya, .reg = settings->reg, .outer = hellinger};
+    const kd2m_gaussian_divergence divergence = {.term = kd2m_gaussian_bhattacharyya,
+                                                 .reg = settings->reg,
+                                                 .coupling = KD2M_BHATTACHARYYA_COUPLING,
+                                                 .outer = hellinger};
     return kd2m_gaussian_evaluate(call, &divergence, result, gradient);
 }
 

@@ -16,13 +16,15 @@ static kd2m_gaussian_term feature(double parameter, double gap, double s, double
         .value = 0.5 * (difference * difference / (s * t) + gap * gap * precision),
         .by_gap = gap * precision,
         .by_variance = 0.5 * (difference * precision / s - gap * gap / (s * s)),
+        .bend = gap / s,
     };
 }
 
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
                             const kd2m_gradient *gradient) {
     const kd2m_gaussian_settings *settings = call->unit->settings;
-    const kd2m_gaussian_divergence divergence = {.term = feature, .reg = settings->reg};
+    const kd2m_gaussian_divergence divergence = {
+        .term = feature, .reg = settings->reg, .coupling = -0.5};
     return kd2m_gaussian_evaluate(call, &divergence, result, gradient);
 }
 

@@ -26,8 +26,9 @@ typedef struct kl_settings {
 static const kd2m_setting rows[] = {KL_SETTINGS(ROW)};
 
 static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
-    const kl_settings *settings = unit->settings;
-    return kd2m_gaussian_check_cov(context, unit, settings->cov);
+    (void)context;
+    kd2m_gaussian_configure_cov(unit);
+    return KD2M_OK;
 }
 
 static kd2m_gaussian_term student_to_teacher(double parameter, double gap, double s, double t) {
@@ -46,15 +47,18 @@ static kd2m_gaussian_term teacher_to_student(double parameter, double gap, doubl
         .value = 0.5 * (kd2m_gaussian_excess(ratio) + distance),
         .by_gap = gap / s,
         .by_variance = 0.5 * (1 - ratio - distance) / s,
+        .bend = gap / s,
     };
 }
 
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
                             const kd2m_gradient *gradient) {
     const kl_settings *settings = call->unit->settings;
+    bool reversed = strcmp(settings->dir, "ts") == 0;
     const kd2m_gaussian_divergence divergence = {
-        .term = strcmp(settings->dir, "ts") == 0 ? teacher_to_student : student_to_teacher,
+        .term = reversed ? teacher_to_student : student_to_teacher,
         .reg = settings->reg,
+        .coupling = reversed ? -0.5 : 0,
     };
     return kd2m_gaussian_evaluate(call, &divergence, result, gradient);
 }

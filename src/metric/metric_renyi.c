@@ -36,7 +36,8 @@ static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
         return kd2m_fail(context, KD2M_ERROR_USAGE, "renyi:alpha=1 is kl; use kl");
     if (settings->alpha == 0.5 && settings->reg == 0)
         unit->traits |= KD2M_METRIC_SYMMETRIC;
-    return kd2m_gaussian_check_cov(context, unit, settings->cov);
+    kd2m_gaussian_configure_cov(unit);
+    return KD2M_OK;
 }
 
 static kd2m_gaussian_term feature(double alpha, double gap, double s, double t) {
@@ -49,14 +50,18 @@ static kd2m_gaussian_term feature(double alpha, double gap, double s, double t) 
         .value = 0.5 * (log1p(beta * excess) / beta - log1p(excess) + alpha * gap * scaled),
         .by_gap = alpha * scaled,
         .by_variance = 0.5 * alpha * ((s - t) / (mixed * s) - beta * scaled * scaled),
+        .bend = scaled,
     };
 }
 
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
                             const kd2m_gradient *gradient) {
     const renyi_settings *settings = call->unit->settings;
-    const kd2m_gaussian_divergence divergence = {
-        .term = feature, .parameter = settings->alpha, .reg = settings->reg};
+    const kd2m_gaussian_divergence divergence = {.term = feature,
+                                                 .parameter = settings->alpha,
+                                                 .reg = settings->reg,
+                                                 .coupling = -0.5 * settings->alpha *
+                                                             (1 - settings->alpha)};
     return kd2m_gaussian_evaluate(call, &divergence, result, gradient);
 }
 

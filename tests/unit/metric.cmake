@@ -1,6 +1,6 @@
 # Tests of src/metric.
 add_library(kd2m_metric_testing STATIC unit/metric/problem.c unit/metric/reference.c
-            unit/metric/reference_gaussian.c unit/metric/reference_kernel.c
+            unit/metric/reference_gaussian.c unit/metric/reference_full.c unit/metric/reference_kernel.c
             unit/metric/reference_paired.c)
 target_link_libraries(kd2m_metric_testing PUBLIC kd2m_testing)
 target_include_directories(kd2m_metric_testing PUBLIC unit/metric)

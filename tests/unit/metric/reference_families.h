@@ -20,6 +20,14 @@ REFERENCE(poly_cubic);
 REFERENCE(poly_u);
 REFERENCE(energy);
 
+/* reference_full.c */
+REFERENCE(gauss_w2_full);
+REFERENCE(kl_full);
+REFERENCE(jeffreys_full);
+REFERENCE(bhattacharyya_full);
+REFERENCE(hellinger_full);
+REFERENCE(renyi_full);
+
 /* reference_paired.c */
 REFERENCE(cosine);
 REFERENCE(cka);

@@ -402,6 +402,35 @@ static void test_pulls_within_tight_clusters(void **state) {
     }
 }
 
+/* Without a floor, and of orders above 1, a divergence of full covariances may be infinite. */
+static void test_singular_covariances(void **state) {
+    (void)state;
+    static const struct {
+        const char *spec;
+        size_t n, m;
+        const char *message;
+    } cases[] = {
+        {"kl:cov=full,reg=0", 4, 30, "student is singular"},
+        {"jeffreys:cov=full,reg=0", 30, 4, "teacher is singular"},
+        {"hellinger:cov=full,reg=0", 4, 4, "teacher is singular"},
+        {"renyi:cov=full,alpha=3", 30, 3, "along principal direction"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        problem_metric opened = problem_open(context, cases[i].spec);
+        problem_fill(&given, 10 + i, cases[i].n, cases[i].m, 4);
+        expect_infinite(&opened, &given);
+        EXPECT_MESSAGE(context, cases[i].message);
+        problem_close(&opened);
+    }
+    problem_metric opened = problem_open(context, "renyi:cov=full,alpha=1.05,reg=0");
+    problem_metric near = problem_open(context, "kl:cov=full,reg=0");
+    problem_fill(&given, 20, 40, 50, 4);
+    double value = problem_result(&opened, &given, gradient).value;
+    assert_true(value > problem_result(&near, &given, gradient).value); /* grows with alpha */
+    problem_close(&opened);
+    problem_close(&near);
+}
+
 static void test_logits_with_offset(void **state) {
     (void)state;
     problem_metric opened = problem_open(context, "kd");
@@ -431,6 +460,7 @@ int main(void) {
         cmocka_unit_test(test_tight_clusters),
         cmocka_unit_test(test_logits_with_offset),
         cmocka_unit_test(test_poly_of_zero_rows),
+        cmocka_unit_test(test_singular_covariances),
         cmocka_unit_test(test_pulls_within_tight_clusters),
     };
     context = testing_context(2);

@@ -39,9 +39,6 @@ static void test_bad_values(void **state) {
     expect_refused("kd:T=abc", "abc", NULL);
     expect_refused("kl:reg=nan", "reg", NULL);
     expect_refused("kl:dir=up", "st", "up");
-    expect_refused("gauss-w2:cov=full", "cov=full", "cov=diag works");
-    expect_refused("kl:cov=full", "cov=full", "cov=diag works");
-    expect_refused("jeffreys:cov=full", "cov=full", "cov=diag works");
     expect_refused("fisher-rao:cov=full", "no closed form", "cov=diag");
     expect_refused("renyi:alpha=1", "alpha=1 is kl", NULL);
     expect_refused("renyi:alpha=0", "alpha", NULL);
@@ -111,6 +108,10 @@ static void test_settings_change_traits(void **state) {
         {"mmd:kernel=poly", KD2M_METRIC_SCALING | KD2M_METRIC_ROTATION, KD2M_METRIC_TRANSLATION, 0},
         {"mmd:unbiased=1", KD2M_METRIC_SCALING, KD2M_METRIC_ZERO | KD2M_METRIC_WEIGHTS, 0},
         {"mmd:sigma=1", KD2M_METRIC_ZERO, KD2M_METRIC_SCALING, 0},
+        {"gauss-w2", KD2M_METRIC_SCALING, KD2M_METRIC_ROTATION, 2},
+        {"gauss-w2:cov=full", KD2M_METRIC_SCALING | KD2M_METRIC_ROTATION, 0, 2},
+        {"kl:cov=full", KD2M_METRIC_ROTATION, KD2M_METRIC_SYMMETRIC, 0},
+        {"renyi:cov=full,reg=0", KD2M_METRIC_ROTATION | KD2M_METRIC_SYMMETRIC, 0, 0},
         {"jeffreys", KD2M_METRIC_SCALING, KD2M_METRIC_SYMMETRIC, 0},
         {"jeffreys:reg=0", KD2M_METRIC_SYMMETRIC, KD2M_METRIC_ROTATION, 0},
         {"renyi:reg=0", KD2M_METRIC_SYMMETRIC, 0, 0},

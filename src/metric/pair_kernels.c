@@ -70,27 +70,47 @@ kd2m_pair_kernel kd2m_kernel_energy(void) {
     return (kd2m_pair_kernel){.row = energy_row, .scale = 1};
 }
 
+/* Columns that poly raises to its power side by side. */
+#define POLY_BLOCK 64
+
+/* series = sum_j b^j B^(p-1-j), raised = b^(p-1) for b = top - values/2, B = top. */
+KD2M_CLONES
+static void raise_poly(double *restrict series, double *restrict raised,
+                       const float *restrict values, int power, double top, size_t count) {
+    for (size_t j = 0; j < count; j++)
+        series[j] = raised[j] = 1;
+    for (int m = 1; m < power; m++) {
+#pragma omp simd
+        for (size_t j = 0; j < count; j++) {
+            raised[j] *= top - 0.5 * (double)values[j];
+            series[j] = series[j] * top + raised[j];
+        }
+    }
+}
+
 KD2M_CLONES
 static double pull_poly(float *restrict values, double share, const double *restrict shares,
-                        int power, double top, size_t count) {
+                        const double *restrict series, const double *restrict raised, int power,
+                        size_t count) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t j = 0; j < count; j++) {
-        double half = 0.5 * (double)values[j], base = top - half;
-        double series = 1, raised = 1; /* sum_j b^j B^(m-1-j) and b^(m-1), for m = 1 first */
-        for (int m = 1; m < power; m++) {
-            raised *= base;
-            series = series * top + raised;
-        }
-        sum -= shares[j] * half * series;
-        values[j] = (float)(share * shares[j] * power * raised);
+        sum -= shares[j] * 0.5 * (double)values[j] * series[j];
+        values[j] = (float)(share * shares[j] * power * raised[j]);
     }
     return sum;
 }
 
 static double poly_row(const kd2m_pair_kernel *kernel, float *values, double share,
                        const double *shares, size_t count) {
-    return pull_poly(values, share, shares, kernel->power, 1 + kernel->parameter, count);
+    double series[POLY_BLOCK], raised[POLY_BLOCK], sum = 0;
+    for (size_t first = 0; first < count; first += POLY_BLOCK) {
+        size_t block = count - first < POLY_BLOCK ? count - first : POLY_BLOCK;
+        raise_poly(series, raised, values + first, kernel->power, 1 + kernel->parameter, block);
+        sum +=
+            pull_poly(values + first, share, shares + first, series, raised, kernel->power, block);
+    }
+    return sum;
 }
 
 kd2m_pair_kernel kd2m_kernel_poly(int power, double c) {

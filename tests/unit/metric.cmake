@@ -1,5 +1,6 @@
 # Tests of src/metric.
-add_library(kd2m_metric_testing STATIC unit/metric/problem.c unit/metric/reference.c)
+add_library(kd2m_metric_testing STATIC unit/metric/problem.c unit/metric/reference.c
+    unit/metric/reference_transport.c)
 target_link_libraries(kd2m_metric_testing PUBLIC kd2m_testing)
 target_include_directories(kd2m_metric_testing PUBLIC unit/metric)
 foreach(subject spec reference golden traits edges cond joint memory threads)

@@ -75,8 +75,8 @@ static double transport(const reference_metric *metric, const reference_side *x,
     return best / (double)units;
 }
 
-static double squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
-                           const reference_side *y, size_t j, double constant) {
+double reference_squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                              const reference_side *y, size_t j, double constant) {
     (void)metric;
     (void)constant;
     return squared(x, i, y, j);
@@ -91,7 +91,7 @@ static double root_cost(const reference_metric *metric, const reference_side *x,
 
 static double w2(const reference_metric *metric, const reference_side *x, const reference_side *y,
                  double constant) {
-    return transport(metric, x, y, constant, squared_cost);
+    return transport(metric, x, y, constant, reference_squared_cost);
 }
 
 static double w1(const reference_metric *metric, const reference_side *x, const reference_side *y,
@@ -120,7 +120,7 @@ static double label_cost(const reference_metric *metric, const reference_side *x
     return sum;
 }
 
-static double joint_w2_cost(const reference_metric *metric, const reference_side *x, size_t i,
+double reference_joint_cost(const reference_metric *metric, const reference_side *x, size_t i,
                             const reference_side *y, size_t j, double largest) {
     return squared(x, i, y, j) / largest + metric->parameter * label_cost(metric, x, i, y, j);
 }
@@ -132,7 +132,7 @@ static double joint_w1_cost(const reference_metric *metric, const reference_side
 
 static double joint_w2(const reference_metric *metric, const reference_side *x,
                        const reference_side *y, double largest) {
-    return transport(metric, x, y, largest, joint_w2_cost);
+    return transport(metric, x, y, largest, reference_joint_cost);
 }
 
 static double joint_w1(const reference_metric *metric, const reference_side *x,
@@ -140,8 +140,8 @@ static double joint_w1(const reference_metric *metric, const reference_side *x,
     return transport(metric, x, y, largest, joint_w1_cost);
 }
 
-static double largest_squared(const reference_metric *metric, const reference_side *x,
-                              const reference_side *y) {
+double reference_largest_squared(const reference_metric *metric, const reference_side *x,
+                                 const reference_side *y) {
     (void)metric;
     double largest = 0;
     for (size_t i = 0; i < x->rows; i++)
@@ -152,7 +152,7 @@ static double largest_squared(const reference_metric *metric, const reference_si
 
 static double largest_root(const reference_metric *metric, const reference_side *x,
                            const reference_side *y) {
-    return sqrt(largest_squared(metric, x, y));
+    return sqrt(reference_largest_squared(metric, x, y));
 }
 
 static double mean(const reference_side *x, size_t k) {
@@ -281,18 +281,31 @@ static const reference_metric metrics[] = {
     {"mse", "mse", mse, NULL, 1, 0, false, false, 0},
     {"kd", "kd", kd, NULL, 1, 4, false, false, 0},
     {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false, false, 0},
-    {"joint", "joint(w2)", joint_w2, largest_squared, 1, 1, false, true, BESIDE_ONEHOT},
+    {"joint", "joint(w2)", joint_w2, reference_largest_squared, 1, 1, false, true, BESIDE_ONEHOT},
     {"joint", "joint(w1):beta=0.1", joint_w1, largest_root, 1, 0.1, false, true, BESIDE_ONEHOT},
-    {"joint", "joint(w2):beta=0", joint_w2, largest_squared, 1, 0, false, true, BESIDE_ONEHOT},
-    {"joint", "joint(w2):of=logits", joint_w2, largest_squared, 1, 1, false, true, BESIDE_LOGITS},
+    {"joint", "joint(w2):beta=0", joint_w2, reference_largest_squared, 1, 0, false, true,
+     BESIDE_ONEHOT},
+    {"joint", "joint(w2):of=logits", joint_w2, reference_largest_squared, 1, 1, false, true,
+     BESIDE_LOGITS},
     {"joint", "joint(w1):of=logits,beta=0.2", joint_w1, largest_root, 1, 0.2, false, true,
      BESIDE_LOGITS},
-    {"joint", "joint(w2):of=softmax,beta=3", joint_w2, largest_squared, 1, 3, false, true,
+    {"joint", "joint(w2):of=softmax,beta=3", joint_w2, reference_largest_squared, 1, 3, false, true,
      BESIDE_SOFTMAX},
 };
 
 const reference_metric *reference_metric_at(size_t index) {
-    return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
+    size_t count = sizeof metrics / sizeof *metrics;
+    return index < count ? &metrics[index] : reference_transport_at(index - count);
+}
+
+const char *reference_constant_name(const reference_metric *metric) {
+    if (metric->alone)
+        return "largest_cost";
+    return metric->constant == bandwidth ? "sigma" : "mean_cost";
+}
+
+bool reference_plan_is_sharp(const reference_metric *metric) {
+    return !strstr(metric->spec, "sinkhorn") && !strstr(metric->spec, "uot");
 }
 
 reference_use reference_uses(const reference_metric *metric) {

@@ -86,7 +86,7 @@ static void check_constants(const problem_metric *opened, const reference_metric
         if (constants->values[label] == 0)
             continue;
         EXPECT_OK(context, kd2m_metric_constant(opened->metric, index++, &name, &value));
-        assert_string_equal(name, metric->alone ? "largest_cost" : "sigma");
+        assert_string_equal(name, reference_constant_name(metric));
         EXPECT_CLOSE(constants->values[label], value, 0, 1e-5);
     }
     assert_int_equal(index, metric->constant ? (use == USE_ALONE ? 1 : index) : 0);

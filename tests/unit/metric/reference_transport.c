@@ -1,0 +1,145 @@
+/* The transport metrics whose definition takes an algorithm: as plain as it gets, in double.
+ * Nothing here is shared with the library. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "reference.h"
+#include "testing.h"
+
+typedef double (*ground_cost)(const reference_metric *metric, const reference_side *x, size_t i,
+                              const reference_side *y, size_t j, double constant);
+
+/* ---- entropic transport ---- */
+
+/* Where the mass from one side to the other goes: the costs in one array, and potentials. */
+typedef struct entropic {
+    const reference_side *x, *y;
+    double *costs;
+    double *f, *g;
+    double epsilon, rho;
+} entropic;
+
+static entropic begin(const reference_metric *metric, const reference_side *x,
+                      const reference_side *y, double constant, ground_cost cost, double epsilon,
+                      double rho) {
+    entropic e = {.x = x, .y = y, .epsilon = epsilon, .rho = rho};
+    e.costs = malloc(x->rows * y->rows * sizeof *e.costs);
+    e.f = calloc(x->rows, sizeof *e.f);
+    e.g = calloc(y->rows, sizeof *e.g);
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < y->rows; j++)
+            e.costs[i * y->rows + j] = cost(metric, x, i, y, j, constant);
+    return e;
+}
+
+static void end(entropic *e) {
+    free(e->costs);
+    free(e->f);
+    free(e->g);
+}
+
+/* The other side's softmin: -eps log sum_l weight_l exp((potential_l - cost_kl)/eps). */
+static double soft_minimum(const entropic *e, size_t k, bool of_row) {
+    const reference_side *other = of_row ? e->y : e->x;
+    const double *potentials = of_row ? e->g : e->f;
+    double lowest = INFINITY, sum = 0;
+    for (int step = 0; step < 2; step++)
+        for (size_t l = 0; l < other->rows; l++) {
+            double cost = of_row ? e->costs[k * e->y->rows + l] : e->costs[l * e->y->rows + k];
+            double value = cost - potentials[l];
+            if (other->weights[l] == 0)
+                continue;
+            if (step == 0)
+                lowest = fmin(lowest, value);
+            else
+                sum += other->weights[l] * exp((lowest - value) / e->epsilon);
+        }
+    return lowest - e->epsilon * log(sum);
+}
+
+/* Sinkhorn's iteration until no mass moves; the dual's value errs by about the square of what is
+ * left. */
+static void iterate(entropic *e) {
+    double damping = e->rho < INFINITY ? e->rho / (e->rho + e->epsilon) : 1, moved = 1;
+    for (long count = 0; moved > 1e-12 && count < 100000; count++) {
+        moved = 0;
+        for (size_t j = 0; j < e->y->rows; j++)
+            e->g[j] = damping * soft_minimum(e, j, false);
+        for (size_t i = 0; i < e->x->rows; i++) {
+            double before = e->f[i];
+            e->f[i] = damping * soft_minimum(e, i, true);
+            moved += e->x->weights[i] * fabs(expm1((e->f[i] - before) / e->epsilon));
+        }
+    }
+    if (!(moved <= 1e-8))
+        fail_msg("the reference's Sinkhorn iteration does not converge");
+}
+
+static double entropic_transport(const reference_metric *metric, const reference_side *x,
+                                 const reference_side *y, double constant, ground_cost cost,
+                                 double epsilon) {
+    double value = 0;
+    entropic e = begin(metric, x, y, constant, cost, epsilon, INFINITY);
+    iterate(&e);
+    for (size_t i = 0; i < x->rows; i++)
+        value += x->weights[i] * e.f[i];
+    for (size_t j = 0; j < y->rows; j++)
+        value += y->weights[j] * e.g[j];
+    end(&e);
+    return value;
+}
+
+static double mean_cost(const reference_metric *metric, const reference_side *x,
+                        const reference_side *y) {
+    double sum = 0;
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < y->rows; j++)
+            sum += x->weights[i] * y->weights[j] * reference_squared_cost(metric, x, i, y, j, 1);
+    return sum;
+}
+
+static double sinkhorn(const reference_metric *metric, const reference_side *x,
+                       const reference_side *y, double mean) {
+    return entropic_transport(metric, x, y, 1, reference_squared_cost, metric->parameter * mean);
+}
+
+/* joint around a metric with epsilon 0.1; the parameter is joint's beta */
+static double joint_sinkhorn(const reference_metric *metric, const reference_side *x,
+                             const reference_side *y, double largest) {
+    return entropic_transport(metric, x, y, largest, reference_joint_cost, 0.1);
+}
+
+static const reference_metric metrics[] = {
+    {.name = "sinkhorn",
+     .spec = "sinkhorn:eps=0.2", /* plain iterations are slow for a few points at a small one */
+     .value = sinkhorn,
+     .constant = mean_cost,
+     .least_rows = 1,
+     .parameter = 0.2},
+    {.name = "sinkhorn",
+     .spec = "sinkhorn:eps=1",
+     .value = sinkhorn,
+     .constant = mean_cost,
+     .least_rows = 1,
+     .parameter = 1},
+    {.name = "joint",
+     .spec = "joint(sinkhorn:eps=0.1,abs=1)",
+     .value = joint_sinkhorn,
+     .constant = reference_largest_squared,
+     .least_rows = 1,
+     .parameter = 1,
+     .alone = true,
+     .beside = BESIDE_ONEHOT},
+    {.name = "joint",
+     .spec = "joint(sinkhorn:eps=0.1,abs=1):of=softmax,beta=3",
+     .value = joint_sinkhorn,
+     .constant = reference_largest_squared,
+     .least_rows = 1,
+     .parameter = 3,
+     .alone = true,
+     .beside = BESIDE_SOFTMAX},
+};
+
+const reference_metric *reference_transport_at(size_t index) {
+    return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
+}

@@ -136,7 +136,20 @@ def sinkhorn(share):
     return value
 
 
+def sinkhorn_div(share):
+    def value(x, y, a, b):
+        eps = share * mean_of_costs(x, y, a, b)
+        parts = []
+        for u, v, of_u, of_v in ((x, y, a, b), (x, x, a, a), (y, y, b, b)):
+            costs = squared_costs(u, v)
+            parts.append(entropic_value(costs, entropic_plan(costs, of_u, of_v, eps), of_u, of_v, eps))
+        return parts[0] - parts[1] / 2 - parts[2] / 2
+
+    return value
+
+
 METRICS["sinkhorn:eps=0.2"] = sinkhorn(0.2)
+METRICS["sinkhorn-div:eps=0.2"] = sinkhorn_div(0.2)
 
 
 def conditional(metric, labels_x, labels_y, by_share):

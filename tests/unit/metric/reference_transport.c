@@ -61,7 +61,7 @@ static double soft_minimum(const entropic *e, size_t k, bool of_row) {
  * left. */
 static void iterate(entropic *e) {
     double damping = e->rho < INFINITY ? e->rho / (e->rho + e->epsilon) : 1, moved = 1;
-    for (long count = 0; moved > 1e-12 && count < 100000; count++) {
+    for (long count = 0; moved > 1e-11 && count < 100000; count++) {
         moved = 0;
         for (size_t j = 0; j < e->y->rows; j++)
             e->g[j] = damping * soft_minimum(e, j, false);
@@ -75,12 +75,26 @@ static void iterate(entropic *e) {
         fail_msg("the reference's Sinkhorn iteration does not converge");
 }
 
+/* Between a sample and itself: both potentials are one, halfway to what it asks of itself. */
+static void iterate_within(entropic *e) {
+    size_t n = e->x->rows;
+    for (int count = 0; count < 100; count++) {
+        for (size_t i = 0; i < n; i++)
+            e->f[i] = (e->g[i] + soft_minimum(e, i, true)) / 2;
+        for (size_t i = 0; i < n; i++)
+            e->g[i] = e->f[i];
+    }
+}
+
 static double entropic_transport(const reference_metric *metric, const reference_side *x,
                                  const reference_side *y, double constant, ground_cost cost,
                                  double epsilon) {
     double value = 0;
     entropic e = begin(metric, x, y, constant, cost, epsilon, INFINITY);
-    iterate(&e);
+    if (x == y)
+        iterate_within(&e);
+    else
+        iterate(&e);
     for (size_t i = 0; i < x->rows; i++)
         value += x->weights[i] * e.f[i];
     for (size_t j = 0; j < y->rows; j++)
@@ -103,10 +117,28 @@ static double sinkhorn(const reference_metric *metric, const reference_side *x,
     return entropic_transport(metric, x, y, 1, reference_squared_cost, metric->parameter * mean);
 }
 
-/* joint around a metric with epsilon 0.1; the parameter is joint's beta */
+static double divergence(const reference_metric *metric, const reference_side *x,
+                         const reference_side *y, double constant, ground_cost cost,
+                         double epsilon) {
+    return entropic_transport(metric, x, y, constant, cost, epsilon) -
+           entropic_transport(metric, x, x, constant, cost, epsilon) / 2 -
+           entropic_transport(metric, y, y, constant, cost, epsilon) / 2;
+}
+
+static double sinkhorn_div(const reference_metric *metric, const reference_side *x,
+                           const reference_side *y, double mean) {
+    return divergence(metric, x, y, 1, reference_squared_cost, metric->parameter * mean);
+}
+
+static double joint_sinkhorn_div(const reference_metric *metric, const reference_side *x,
+                                 const reference_side *y, double largest) {
+    return divergence(metric, x, y, largest, reference_joint_cost, 0.5);
+}
+
+/* joint around a metric with epsilon 0.5; the parameter is joint's beta */
 static double joint_sinkhorn(const reference_metric *metric, const reference_side *x,
                              const reference_side *y, double largest) {
-    return entropic_transport(metric, x, y, largest, reference_joint_cost, 0.1);
+    return entropic_transport(metric, x, y, largest, reference_joint_cost, 0.5);
 }
 
 static const reference_metric metrics[] = {
@@ -123,7 +155,7 @@ static const reference_metric metrics[] = {
      .least_rows = 1,
      .parameter = 1},
     {.name = "joint",
-     .spec = "joint(sinkhorn:eps=0.1,abs=1)",
+     .spec = "joint(sinkhorn:eps=0.5,abs=1)",
      .value = joint_sinkhorn,
      .constant = reference_largest_squared,
      .least_rows = 1,
@@ -131,13 +163,27 @@ static const reference_metric metrics[] = {
      .alone = true,
      .beside = BESIDE_ONEHOT},
     {.name = "joint",
-     .spec = "joint(sinkhorn:eps=0.1,abs=1):of=softmax,beta=3",
+     .spec = "joint(sinkhorn:eps=0.5,abs=1):of=softmax,beta=3",
      .value = joint_sinkhorn,
      .constant = reference_largest_squared,
      .least_rows = 1,
      .parameter = 3,
      .alone = true,
      .beside = BESIDE_SOFTMAX},
+    {.name = "sinkhorn-div",
+     .spec = "sinkhorn-div:eps=0.2",
+     .value = sinkhorn_div,
+     .constant = mean_cost,
+     .least_rows = 1,
+     .parameter = 0.2},
+    {.name = "joint",
+     .spec = "joint(sinkhorn-div:eps=0.5,abs=1):of=logits,beta=0.3",
+     .value = joint_sinkhorn_div,
+     .constant = reference_largest_squared,
+     .least_rows = 1,
+     .parameter = 0.3,
+     .alone = true,
+     .beside = BESIDE_LOGITS},
 };
 
 const reference_metric *reference_transport_at(size_t index) {

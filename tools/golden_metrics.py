@@ -148,7 +148,44 @@ def sinkhorn_div(share):
     return value
 
 
+def philox(counter, key):
+    """Philox 4x32-10 (Salmon et al. 2011), as src/core/rng.c has it."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(q >> 32) ^ c[1] ^ k[0], q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ k[1], p & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def directions(count, dim):
+    """Draw 0 of seed 0 of the stream of metrics."""
+    normals = []
+    for index in range((count * dim + 3) // 4):
+        words = philox((index, 0, 0, 7), (0, 0))
+        for first, second in (words[:2], words[2:]):
+            radius = np.sqrt(-2 * np.log(((first >> 8) + 1) / 2.0**24))
+            angle = 2 * np.pi * (second >> 8) / 2.0**24
+            normals += [radius * np.cos(angle), radius * np.sin(angle)]
+    drawn = np.array(normals[: count * dim]).reshape(count, dim)
+    return torch.from_numpy(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+
+
+def sliced(count):
+    def value(x, y, a, b):
+        result = 0.0
+        for direction in directions(count, x.shape[1]):
+            along_x, along_y = x @ direction, y @ direction
+            plan = ot.emd_1d(along_x.detach().numpy(), along_y.numpy(), a.numpy(), b.numpy())
+            costs = (along_x[:, None] - along_y[None, :]) ** 2
+            result = result + (torch.from_numpy(plan) * costs).sum() / count
+        return result
+
+    return value
+
+
 METRICS["sinkhorn:eps=0.2"] = sinkhorn(0.2)
+METRICS["sw2:proj=9,redraw=0"] = sliced(9)
 METRICS["sinkhorn-div:eps=0.2"] = sinkhorn_div(0.2)
 
 

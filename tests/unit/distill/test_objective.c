@@ -35,6 +35,7 @@ static const char *const losses[] = {
     "mse",
     "gauss-w2@features",
     "mmd:kernel=rbf,sigma=5",
+    "sw2:proj=20",
     "w2@logits",
     "mse@logits~logits",
     "ce + 0.5*kd:T=4 + w2 + 0.3*gauss-w2@fc1~fc1 + 0.2*mmd:kernel=linear@logits",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "reference.h"
+#include "rng.h"
 #include "testing.h"
 
 typedef double (*ground_cost)(const reference_metric *metric, const reference_side *x, size_t i,
@@ -141,7 +142,75 @@ static double joint_sinkhorn(const reference_metric *metric, const reference_sid
     return entropic_transport(metric, x, y, largest, reference_joint_cost, 0.5);
 }
 
+/* ---- sliced transport ---- */
+
+typedef struct placed {
+    double value, weight;
+} placed;
+
+static int compare_places(const void *a, const void *b) {
+    double x = ((const placed *)a)->value, y = ((const placed *)b)->value;
+    return (x > y) - (x < y);
+}
+
+static placed *project(const reference_side *side, const float *direction) {
+    placed *line = malloc(side->rows * sizeof *line);
+    for (size_t i = 0; i < side->rows; i++) {
+        line[i] = (placed){0, side->weights[i]};
+        for (size_t k = 0; k < side->dim; k++)
+            line[i].value += side->values[i * side->dim + k] * (double)direction[k];
+    }
+    qsort(line, side->rows, sizeof *line, compare_places);
+    return line;
+}
+
+/* The integral over the quantiles: between two places where either side's steps, both are flat. */
+static double line_transport(const placed *x, size_t n, const placed *y, size_t m) {
+    double value = 0, done = 0, x_end = x[0].weight, y_end = y[0].weight;
+    for (size_t i = 0, j = 0; i < n && j < m;) {
+        double end = fmin(x_end, y_end);
+        value += (end - done) * pow(x[i].value - y[j].value, 2);
+        done = end;
+        bool x_ends = x_end <= y_end, y_ends = y_end <= x_end;
+        if (x_ends && ++i < n)
+            x_end += x[i].weight;
+        if (y_ends && ++j < m)
+            y_end += y[j].weight;
+    }
+    return value;
+}
+
+/* Directions are draw 0 of seed 0, as many as the parameter says. */
+static double sliced(const reference_metric *metric, const reference_side *x,
+                     const reference_side *y, double constant) {
+    (void)constant;
+    size_t count = (size_t)metric->parameter;
+    float *directions = malloc(count * x->dim * sizeof *directions);
+    double value = 0;
+    kd2m_rng rng;
+    kd2m_rng_init(&rng, 0, KD2M_STREAM_METRIC, 0);
+    kd2m_rng_fill_normal(&rng, directions, count * x->dim);
+    for (size_t k = 0; k < count; k++) {
+        const float *direction = directions + k * x->dim;
+        double square = 0;
+        for (size_t l = 0; l < x->dim; l++)
+            square += (double)direction[l] * (double)direction[l];
+        placed *along_x = project(x, direction), *along_y = project(y, direction);
+        value += line_transport(along_x, x->rows, along_y, y->rows) / square / (double)count;
+        free(along_x);
+        free(along_y);
+    }
+    free(directions);
+    return value;
+}
+
 static const reference_metric metrics[] = {
+    {.name = "sw2",
+     .spec = "sw2:proj=7,redraw=0",
+     .value = sliced,
+     .least_rows = 1,
+     .parameter = 7},
+
     {.name = "sinkhorn",
      .spec = "sinkhorn:eps=0.2", /* plain iterations are slow for a few points at a small one */
      .value = sinkhorn,

@@ -180,7 +180,9 @@ static void test_an_offset_costs_no_digits(void **state) {
 
 static void check_closed_form(problem_metric *opened, const reference_metric *metric,
                               reference_use use) {
-    if (!(opened->info.traits & KD2M_METRIC_TRANSPORT)) /* too large for brute force */
+    /* plans are too large for brute force; on a line a step of differences reorders so many points
+     */
+    if (!(opened->info.traits & KD2M_METRIC_TRANSPORT) && strcmp(metric->name, "sw2") != 0)
         check(opened, metric, use);
 }
 

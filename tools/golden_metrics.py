@@ -184,7 +184,37 @@ def sliced(count):
     return value
 
 
+def kl_sum(p, q):
+    return (p * (p / q).log() - p + q).sum()
+
+
+def unbalanced(share, price):
+    """POT's entropy is that of the plan alone: costs less eps log(a b) make it ours."""
+    def value(x, y, a, b):
+        costs, mean = squared_costs(x, y), mean_of_costs(x, y, a, b)
+        eps, rho, outer = share * mean, price * mean, a[:, None] * b[None, :]
+        moved = (costs.detach() - eps * outer.log()).numpy()
+        plan = ot.unbalanced.sinkhorn_unbalanced(a.numpy(), b.numpy(), moved, eps, rho,
+                                                 numItermax=100_000, stopThr=1e-14)
+        plan = torch.from_numpy(plan)
+        return (entropic_value(costs, plan, a, b, eps) + rho * kl_sum(plan.sum(1), a)
+                + rho * kl_sum(plan.sum(0), b))
+
+    return value
+
+
+def partial(mass):
+    def value(x, y, a, b):
+        costs = squared_costs(x, y)
+        plan = ot.partial.partial_wasserstein(a.numpy(), b.numpy(), costs.detach().numpy(), m=mass)
+        return (torch.from_numpy(plan) * costs).sum()
+
+    return value
+
+
 METRICS["sinkhorn:eps=0.2"] = sinkhorn(0.2)
+METRICS["uot:eps=0.2,rho=0.7"] = unbalanced(0.2, 0.7)
+METRICS["partial:mass=0.77"] = partial(0.77)
 METRICS["sw2:proj=9,redraw=0"] = sliced(9)
 METRICS["sinkhorn-div:eps=0.2"] = sinkhorn_div(0.2)
 

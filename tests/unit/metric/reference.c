@@ -35,7 +35,7 @@ static void assign(const double *costs, size_t units, size_t done, unsigned take
 }
 
 /* Whether all weights are multiples of 1/units. */
-static bool divides(const reference_side *side, size_t units) {
+bool reference_divides(const reference_side *side, size_t units) {
     for (size_t i = 0; i < side->rows; i++) {
         double count = side->weights[i] * (double)units;
         if (fabs(count - round(count)) > 1e-6)
@@ -45,7 +45,7 @@ static bool divides(const reference_side *side, size_t units) {
 }
 
 /* owner[u] = the row that unit u of the side's mass belongs to. */
-static void share_out(const reference_side *side, size_t units, size_t owner[MAX_UNITS]) {
+void reference_share_out(const reference_side *side, size_t units, size_t *owner) {
     size_t next = 0;
     for (size_t i = 0; i < side->rows; i++)
         for (long count = lround(side->weights[i] * (double)units); count > 0; count--)
@@ -61,12 +61,12 @@ typedef double (*ground_cost)(const reference_metric *metric, const reference_si
 static double transport(const reference_metric *metric, const reference_side *x,
                         const reference_side *y, double constant, ground_cost cost) {
     size_t units = 1, from[MAX_UNITS], to[MAX_UNITS];
-    while (units <= MAX_UNITS && !(divides(x, units) && divides(y, units)))
+    while (units <= MAX_UNITS && !(reference_divides(x, units) && reference_divides(y, units)))
         units++;
     if (units > MAX_UNITS)
         fail_msg("weights too odd for the brute-force transport");
-    share_out(x, units, from);
-    share_out(y, units, to);
+    reference_share_out(x, units, from);
+    reference_share_out(y, units, to);
     double costs[MAX_UNITS * MAX_UNITS], best = DBL_MAX;
     for (size_t u = 0; u < units; u++)
         for (size_t v = 0; v < units; v++)

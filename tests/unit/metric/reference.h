@@ -68,6 +68,11 @@ double reference_joint_cost(const reference_metric *metric, const reference_side
 double reference_largest_squared(const reference_metric *metric, const reference_side *x,
                                  const reference_side *y);
 
+/* Whether all weights are multiples of 1/units; and then owner[u] = the row that unit u of the mass
+ * belongs to. */
+bool reference_divides(const reference_side *side, size_t units);
+void reference_share_out(const reference_side *side, size_t units, size_t *owner);
+
 /* The transport metrics beside w2 and w1 (reference_transport.c), a part of the whole list. */
 const reference_metric *reference_transport_at(size_t index);
 

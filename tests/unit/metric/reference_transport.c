@@ -142,6 +142,96 @@ static double joint_sinkhorn(const reference_metric *metric, const reference_sid
     return entropic_transport(metric, x, y, largest, reference_joint_cost, 0.5);
 }
 
+/* p log(p/q) - p + q */
+static double kl_term(double p, double q) {
+    return (p > 0 ? p * log(p / q) : 0) - p + q;
+}
+
+/* The primal's value, plans being free to miss their marginals. */
+static double unbalanced(const reference_metric *metric, const reference_side *x,
+                         const reference_side *y, double constant, ground_cost cost, double epsilon,
+                         double rho) {
+    entropic e = begin(metric, x, y, constant, cost, epsilon, rho);
+    double value = 0, *columns = calloc(y->rows, sizeof *columns);
+    iterate(&e);
+    for (size_t i = 0; i < x->rows; i++) {
+        double row = 0;
+        for (size_t j = 0; j < y->rows; j++) {
+            double outer = x->weights[i] * y->weights[j], c = e.costs[i * y->rows + j];
+            double mass = outer * exp((e.f[i] + e.g[j] - c) / epsilon);
+            value += mass * c + epsilon * kl_term(mass, outer);
+            row += mass;
+            columns[j] += mass;
+        }
+        value += rho * kl_term(row, x->weights[i]);
+    }
+    for (size_t j = 0; j < y->rows; j++)
+        value += rho * kl_term(columns[j], y->weights[j]);
+    free(columns);
+    end(&e);
+    return value;
+}
+
+/* The parameter is rho; eps is 0.2. */
+static double uot(const reference_metric *metric, const reference_side *x, const reference_side *y,
+                  double mean) {
+    return unbalanced(metric, x, y, 1, reference_squared_cost, 0.2 * mean,
+                      metric->parameter * mean);
+}
+
+/* The parameter is joint's beta. */
+static double joint_uot(const reference_metric *metric, const reference_side *x,
+                        const reference_side *y, double largest) {
+    return unbalanced(metric, x, y, largest, reference_joint_cost, 0.5, 0.8);
+}
+
+/* ---- partial transport ---- */
+
+#define MOST_UNITS 12
+
+/* Mass is cut into units; unit by unit of x it is decided which of y it goes to, if any. lowest[s]
+ * = the least cost of what was decided so far, s the set of y's units that are taken. */
+static double partial_transport(const reference_metric *metric, const reference_side *x,
+                                const reference_side *y, double constant, ground_cost cost,
+                                double mass) {
+    size_t units = 1, from[MOST_UNITS], to[MOST_UNITS];
+    double lowest[1 << MOST_UNITS], best = INFINITY;
+    while (units <= MOST_UNITS &&
+           !(reference_divides(x, units) && reference_divides(y, units) &&
+             fabs(mass * (double)units - round(mass * (double)units)) < 1e-9))
+        units++;
+    if (units > MOST_UNITS)
+        fail_msg("weights too odd for the brute-force transport");
+    reference_share_out(x, units, from);
+    reference_share_out(y, units, to);
+    for (size_t s = 0; s < (size_t)1 << units; s++)
+        lowest[s] = s == 0 ? 0 : INFINITY;
+    for (size_t u = 0; u < units; u++)
+        for (size_t s = (size_t)1 << units; s-- > 0;) /* from above: a unit goes once */
+            for (size_t v = 0; v < units; v++)
+                if (s >> v & 1)
+                    lowest[s] = fmin(lowest[s], lowest[s ^ (size_t)1 << v] +
+                                                    cost(metric, x, from[u], y, to[v], constant));
+    for (size_t s = 0; s < (size_t)1 << units; s++) {
+        long taken = 0;
+        for (size_t v = 0; v < units; v++)
+            taken += (long)(s >> v & 1);
+        if (taken == lround(mass * (double)units))
+            best = fmin(best, lowest[s]);
+    }
+    return best / (double)units;
+}
+
+static double partial(const reference_metric *metric, const reference_side *x,
+                      const reference_side *y, double constant) {
+    return partial_transport(metric, x, y, constant, reference_squared_cost, metric->parameter);
+}
+
+static double joint_partial(const reference_metric *metric, const reference_side *x,
+                            const reference_side *y, double largest) {
+    return partial_transport(metric, x, y, largest, reference_joint_cost, 0.5);
+}
+
 /* ---- sliced transport ---- */
 
 typedef struct placed {
@@ -239,6 +329,33 @@ static const reference_metric metrics[] = {
      .parameter = 3,
      .alone = true,
      .beside = BESIDE_SOFTMAX},
+    {.name = "uot",
+     .spec = "uot:eps=0.2,rho=0.7",
+     .value = uot,
+     .constant = mean_cost,
+     .least_rows = 1,
+     .parameter = 0.7},
+    {.name = "joint",
+     .spec = "joint(uot:eps=0.5,rho=0.8,abs=1):beta=2",
+     .value = joint_uot,
+     .constant = reference_largest_squared,
+     .least_rows = 1,
+     .parameter = 2,
+     .alone = true,
+     .beside = BESIDE_ONEHOT},
+    {.name = "partial",
+     .spec = "partial:mass=0.5",
+     .value = partial,
+     .least_rows = 1,
+     .parameter = 0.5},
+    {.name = "joint",
+     .spec = "joint(partial:mass=0.5):of=logits,beta=0.2",
+     .value = joint_partial,
+     .constant = reference_largest_squared,
+     .least_rows = 1,
+     .parameter = 0.2,
+     .alone = true,
+     .beside = BESIDE_LOGITS},
     {.name = "sinkhorn-div",
      .spec = "sinkhorn-div:eps=0.2",
      .value = sinkhorn_div,

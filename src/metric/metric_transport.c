@@ -128,8 +128,7 @@ static void evaluate_rows(void *user, size_t begin, size_t end, int worker) {
     }
 }
 
-/* The share of the plan's mass that goes from a row to the row of the same number. */
-static double pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
+double kd2m_metric_pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
     if (!call->rows_match)
         return NAN;
     const uint32_t *x = call->x.numbers, *y = call->y.numbers;
@@ -166,7 +165,7 @@ kd2m_status kd2m_metric_transport_on(const kd2m_metric_call *call, const kd2m_gr
                                              .marginal_error = solved->marginal_error,
                                              .iterations = solved->iterations,
                                              .converged = solved->converged};
-    result->pair_share = pair_share(call, &solved->plan);
+    result->pair_share = kd2m_metric_pair_share(call, &solved->plan);
 cleanup:
     return status;
 }

@@ -232,6 +232,61 @@ static double joint_partial(const reference_metric *metric, const reference_side
     return partial_transport(metric, x, y, largest, reference_joint_cost, 0.5);
 }
 
+/* ---- Gromov-Wasserstein ---- */
+
+/* Costs between units of mass: unit u of x goes to unit goes_to[u] of y. */
+typedef struct pairing {
+    const double *x, *y; /* distances between units */
+    size_t units, goes_to[MOST_UNITS];
+    unsigned taken;
+} pairing;
+
+/* E is concave for Euclidean distances, so that an assignment of units is among the best plans:
+ * every one is tried, those that already cost too much cut short. */
+static void pair_units(pairing *p, size_t done, double cost, double *best) {
+    if (cost >= *best)
+        return;
+    if (done == p->units)
+        *best = cost;
+    for (size_t v = 0; done < p->units && v < p->units; v++) {
+        double more = 0;
+        if (p->taken >> v & 1U)
+            continue;
+        for (size_t u = 0; u < done; u++)
+            more += 2 * pow(p->x[done * p->units + u] - p->y[v * p->units + p->goes_to[u]], 2);
+        p->goes_to[done] = v;
+        p->taken |= 1U << v;
+        pair_units(p, done + 1, cost + more, best);
+        p->taken &= ~(1U << v);
+    }
+}
+
+static void unit_distances(const reference_side *side, size_t units, double *out) {
+    size_t owner[MOST_UNITS];
+    reference_share_out(side, units, owner);
+    for (size_t u = 0; u < units; u++)
+        for (size_t v = 0; v < units; v++)
+            out[u * units + v] =
+                sqrt(reference_squared_cost(NULL, side, owner[u], side, owner[v], 1));
+}
+
+static double gromov(const reference_metric *metric, const reference_side *x,
+                     const reference_side *y, double constant) {
+    (void)metric;
+    (void)constant;
+    size_t units = 1;
+    double distances[2][MOST_UNITS * MOST_UNITS], best = INFINITY;
+    while (units <= 8 && !(reference_divides(x, units) && reference_divides(y, units)))
+        units++;
+    if (units > 8)
+        fail_msg("weights too odd for the brute-force transport");
+    unit_distances(x, units, distances[0]);
+    unit_distances(y, units, distances[1]);
+    pairing p = {.x = distances[0], .y = distances[1], .units = units};
+    pair_units(&p, 0, 0, &best);
+    return best / (double)(units * units);
+}
+
 /* ---- sliced transport ---- */
 
 typedef struct placed {
@@ -329,6 +384,10 @@ static const reference_metric metrics[] = {
      .parameter = 3,
      .alone = true,
      .beside = BESIDE_SOFTMAX},
+    {.name = "gw",
+     .spec = "gw:starts=300", /* enough to find the global optimum of a few points */
+     .value = gromov,
+     .least_rows = 1},
     {.name = "uot",
      .spec = "uot:eps=0.2,rho=0.7",
      .value = uot,

@@ -84,22 +84,22 @@ static void check_file(const char *name, size_t expected_metrics, double toleran
 
 static void test_paired(void **state) {
     (void)state;
-    check_file("paired", 55, 2e-6);
+    check_file("paired", 58, 2e-6);
 }
 
 static void test_unequal(void **state) {
     (void)state;
-    check_file("unequal", 46, 2e-6);
+    check_file("unequal", 49, 2e-6);
 }
 
 static void test_weighted(void **state) {
     (void)state;
-    check_file("weighted", 46, 2e-6);
+    check_file("weighted", 49, 2e-6);
 }
 
 static void test_offset(void **state) {
     (void)state;
-    check_file("offset", 55, 2e-5);
+    check_file("offset", 58, 2e-5);
 }
 
 int main(void) {

@@ -51,10 +51,17 @@ static void check_zero(problem_metric *opened, const reference_metric *metric, r
         assert_true(isnan(result.pair_share));
 }
 
+/* Nine rows; for a metric whose plan is a local optimum so few that its starts find the best, where
+ * a change may lead it to another. */
+static void fill_for(const reference_metric *metric) {
+    size_t rows = strcmp(metric->name, "gw") == 0 ? 5 : 9;
+    problem_fill(&given, 1, rows, rows, 4);
+}
+
 static void check_symmetry(problem_metric *opened, const reference_metric *metric,
                            reference_use use) {
-    (void)metric;
     (void)use;
+    fill_for(metric);
     static metric_problem base;
     base = given;
     problem_adapt(&given, &base, opened);
@@ -169,8 +176,8 @@ static void check_permutation(problem_metric *opened, const reference_metric *me
  * bandwidth counts rows, not weights. */
 static void check_weights(problem_metric *opened, const reference_metric *metric,
                           reference_use use) {
-    (void)metric;
     (void)use;
+    fill_for(metric);
     problem_adapt(&changed, &given, opened);
     changed.x.weighted = true;
     if (!(opened->info.traits & KD2M_METRIC_WEIGHTS)) {

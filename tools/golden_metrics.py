@@ -263,6 +263,125 @@ UNWEIGHTED = {"mmd:unbiased=1", "mmd:kernel=linear,unbiased=1",
 PAIRED = {"mse", "cosine", "cka", "rkd", "kd", "kd:T=1"}
 
 
+def entropic_plan(costs, a, b, eps):
+    return torch.from_numpy(ot.sinkhorn(a.numpy(), b.numpy(), costs.detach().numpy(), eps,
+                                        method="sinkhorn_log", numItermax=100_000, stopThr=1e-13))
+
+
+def entropic_value(costs, plan, a, b, eps):
+    """Its gradient is that of the costs alone: the plan is held."""
+    outer = a[:, None] * b[None, :]
+    log_share = torch.where(plan > 0, (plan / outer).log(), torch.zeros_like(plan))
+    return (plan * costs).sum() + eps * (plan * log_share - plan + outer).sum()
+
+
+def mean_of_costs(x, y, a, b):
+    return float(a @ squared_costs(x, y).detach() @ b)
+
+
+def sinkhorn(share):
+    def value(x, y, a, b):
+        costs, eps = squared_costs(x, y), share * mean_of_costs(x, y, a, b)
+        return entropic_value(costs, entropic_plan(costs, a, b, eps), a, b, eps)
+
+    return value
+
+
+def sinkhorn_div(share):
+    def value(x, y, a, b):
+        eps = share * mean_of_costs(x, y, a, b)
+        parts = []
+        for u, v, of_u, of_v in ((x, y, a, b), (x, x, a, a), (y, y, b, b)):
+            costs = squared_costs(u, v)
+            parts.append(entropic_value(costs, entropic_plan(costs, of_u, of_v, eps), of_u, of_v, eps))
+        return parts[0] - parts[1] / 2 - parts[2] / 2
+
+    return value
+
+
+def philox(counter, key):
+    """Philox 4x32-10 (Salmon et al. 2011), as src/core/rng.c has it."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(q >> 32) ^ c[1] ^ k[0], q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ k[1], p & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def directions(count, dim):
+    """Draw 0 of seed 0 of the stream of metrics."""
+    normals = []
+    for index in range((count * dim + 3) // 4):
+        words = philox((index, 0, 0, 7), (0, 0))
+        for first, second in (words[:2], words[2:]):
+            radius = np.sqrt(-2 * np.log(((first >> 8) + 1) / 2.0**24))
+            angle = 2 * np.pi * (second >> 8) / 2.0**24
+            normals += [radius * np.cos(angle), radius * np.sin(angle)]
+    drawn = np.array(normals[: count * dim]).reshape(count, dim)
+    return torch.from_numpy(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+
+
+def sliced(count):
+    def value(x, y, a, b):
+        result = 0.0
+        for direction in directions(count, x.shape[1]):
+            along_x, along_y = x @ direction, y @ direction
+            plan = ot.emd_1d(along_x.detach().numpy(), along_y.numpy(), a.numpy(), b.numpy())
+            costs = (along_x[:, None] - along_y[None, :]) ** 2
+            result = result + (torch.from_numpy(plan) * costs).sum() / count
+        return result
+
+    return value
+
+
+def kl_sum(p, q):
+    return (p * (p / q).log() - p + q).sum()
+
+
+def unbalanced(share, price):
+    """POT's entropy is that of the plan alone: costs less eps log(a b) make it ours."""
+    def value(x, y, a, b):
+        costs, mean = squared_costs(x, y), mean_of_costs(x, y, a, b)
+        eps, rho, outer = share * mean, price * mean, a[:, None] * b[None, :]
+        moved = (costs.detach() - eps * outer.log()).numpy()
+        plan = ot.unbalanced.sinkhorn_unbalanced(a.numpy(), b.numpy(), moved, eps, rho,
+                                                 numItermax=100_000, stopThr=1e-14)
+        plan = torch.from_numpy(plan)
+        return (entropic_value(costs, plan, a, b, eps) + rho * kl_sum(plan.sum(1), a)
+                + rho * kl_sum(plan.sum(0), b))
+
+    return value
+
+
+def partial(mass):
+    def value(x, y, a, b):
+        costs = squared_costs(x, y)
+        plan = ot.partial.partial_wasserstein(a.numpy(), b.numpy(), costs.detach().numpy(), m=mass)
+        return (torch.from_numpy(plan) * costs).sum()
+
+    return value
+
+
+def gromov(x, y, a, b):
+    """The plan that POT comes to from a b^T: the library's first start."""
+    within = distances(x, x), distances(y, y)
+    plan = ot.gromov.gromov_wasserstein(within[0].detach().numpy(), within[1].numpy(), a.numpy(),
+                                        b.numpy(), "square_loss", numItermax=1000, stopThr=1e-13,
+                                        stopThr2=1e-13)
+    plan = torch.from_numpy(plan)
+    squares = a @ within[0] ** 2 @ a + b @ within[1] ** 2 @ b
+    return squares - 2 * ((within[0] @ plan @ within[1]) * plan).sum()
+
+
+METRICS["sinkhorn:eps=0.2"] = sinkhorn(0.2)
+METRICS["gw:starts=1"] = gromov
+METRICS["uot:eps=0.2,rho=0.7"] = unbalanced(0.2, 0.7)
+METRICS["partial:mass=0.77"] = partial(0.77)
+METRICS["sw2:proj=9,redraw=0"] = sliced(9)
+METRICS["sinkhorn-div:eps=0.2"] = sinkhorn_div(0.2)
+
+
 def conditional(metric, labels_x, labels_y, by_share):
     """Every group has enough rows on both sides for every metric, so that none falls back."""
 

@@ -106,6 +106,15 @@ KD2M_API kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample 
                                          const kd2m_sample *y);
 
 /*
+ * For metrics that draw (sw2's directions; gw's starts, which follow from the seed alone): the next
+ * call of prepare makes draw number `draw` of `seed`, the one after it the next, and so on;
+ * evaluate keeps to what prepare drew last. A new metric stands at draw 0 of seed 0. A training
+ * that seeks its step before it prepares repeats to the bit, resumed or not. No effect on other
+ * metrics.
+ */
+KD2M_API void kd2m_metric_seek(kd2m_metric *metric, uint64_t seed, uint64_t draw);
+
+/*
  * Value and, unless `gradient` is NULL, gradient. Calls prepare itself if it never was.
  * Errors: KD2M_ERROR_INPUT: rows, dim or classes that do not fit, labels or a column missing or
  * negative, NaN or infinity (the message counts them and gives the first place), no group in

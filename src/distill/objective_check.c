@@ -11,8 +11,8 @@ static const char *refuse_unpaired(const kd2m_bound_term *bound, const kd2m_teac
     const kd2m_metric_info *info = &bound->info;
     if (teacher->mode == KD2M_TEACHER_MOMENTS && !(info->traits & KD2M_METRIC_MOMENTS))
         return "looks at more than means and variances, which are all that there is of the "
-               "teacher; gauss-w2, kl and mmd:kernel=linear work, and cond(..) of them where "
-               "moments are by class";
+               "teacher; gauss-w2, kl and the other Gaussian metrics with cov=diag work, and "
+               "mmd:kernel=linear, and cond(..) of them where moments are by class";
     if (info->traits & (KD2M_METRIC_PAIRED | KD2M_METRIC_ON_LOGITS))
         return "compares rows of the same samples, but the teacher's features have no keys that "
                "tell whose they are: add 'keys' (kd2m data --out writes them), or take a metric of "

@@ -85,6 +85,7 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
         gradient.logits = objective->logits_scratch;
         gradient.logits_stride = classes;
     }
+    kd2m_metric_seek(bound->metric, objective->seed, objective->step);
     KD2M_TRY(kd2m_metric_prepare(bound->metric, &bound->x, &bound->y));
     KD2M_TRY(kd2m_metric_evaluate(bound->metric, &bound->x, &bound->y, &bound->last, &gradient));
     if (kd2m_teacher_describe(objective->ends.teacher)->mode != KD2M_TEACHER_PAIRED)

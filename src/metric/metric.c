@@ -20,6 +20,8 @@ struct kd2m_metric {
     char *text; /* the spec with every key written out */
     kd2m_arena arena;
     kd2m_metric_held held;
+    uint64_t seed, next; /* the number of the next preparation's draw */
+    uint64_t drawn;      /* and of the last one's */
     bool prepared;
 };
 
@@ -105,6 +107,8 @@ static kd2m_status begin(kd2m_metric *metric, kd2m_metric_call *call, const kd2m
         .arena = &metric->arena,
         .unit = metric->unit,
         .held = &metric->held,
+        .seed = metric->seed,
+        .draw = metric->drawn,
     };
     KD2M_TRY(kd2m_metric_check(metric->context, metric->unit, x, y));
 
@@ -125,10 +129,16 @@ cleanup:
     return status;
 }
 
+void kd2m_metric_seek(kd2m_metric *metric, uint64_t seed, uint64_t draw) {
+    metric->seed = seed;
+    metric->next = draw;
+}
+
 kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample *x, const kd2m_sample *y) {
     kd2m_status status = KD2M_OK;
     kd2m_metric_call call;
     metric->prepared = false;
+    metric->drawn = metric->next++;
     KD2M_TRY(begin(metric, &call, x, y));
     metric->held.count = 0;
     KD2M_TRY(kd2m_metric_resolve(&call, KD2M_METRIC_NO_GROUP));

@@ -75,6 +75,7 @@ typedef struct kd2m_metric_call {
     double
         *constants; /* this unit's, unit->constant_count of them: prepare writes, evaluate reads */
     const kd2m_ground *ground; /* what transport costs, where it is not the unit's own; else NULL */
+    uint64_t seed, draw;       /* what is random follows from these alone: see kd2m_metric_seek */
     bool rows_match;           /* n = m in the caller's samples, so that there are true pairs */
 } kd2m_metric_call;
 

@@ -36,8 +36,10 @@ static bool is_full(const kd2m_metric_unit *unit) {
 
 static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
     (void)context;
-    if (is_full(unit))
-        unit->traits |= KD2M_METRIC_ROTATION;
+    if (!is_full(unit))
+        return KD2M_OK;
+    unit->traits |= KD2M_METRIC_ROTATION;
+    unit->traits &= ~(unsigned)KD2M_METRIC_MOMENTS; /* covariances count, too */
     return KD2M_OK;
 }
 

@@ -38,8 +38,10 @@ bool kd2m_gaussian_is_full(const kd2m_metric_unit *unit) {
 }
 
 void kd2m_gaussian_configure_cov(kd2m_metric_unit *unit) {
-    if (kd2m_gaussian_is_full(unit))
-        unit->traits |= KD2M_METRIC_ROTATION;
+    if (!kd2m_gaussian_is_full(unit))
+        return;
+    unit->traits |= KD2M_METRIC_ROTATION;
+    unit->traits &= ~(unsigned)KD2M_METRIC_MOMENTS; /* covariances count, too */
 }
 
 kd2m_status kd2m_gaussian_configure_symmetric(kd2m_context *context, kd2m_metric_unit *unit) {

@@ -30,14 +30,14 @@ static double beside_cost(const kd2m_metric_call *call, const kd2m_ground *groun
     return 0;
 }
 
-static double inverse_scale(const kd2m_ground *ground) {
+double kd2m_ground_factor(const kd2m_ground *ground) {
     return ground->scale > 0 ? 1 / ground->scale : 0;
 }
 
 kd2m_ground_pair kd2m_ground_measure(const kd2m_metric_call *call, const kd2m_ground *ground,
                                      size_t i, size_t j) {
     double squared = row_distance(&call->x.features, i, &call->y.features, j);
-    double distance = sqrt(squared), factor = inverse_scale(ground);
+    double distance = sqrt(squared), factor = kd2m_ground_factor(ground);
     kd2m_ground_pair pair = {.cost = beside_cost(call, ground, i, j), .beside = 2 * ground->beta};
     if (ground->cost == KD2M_COST_SQUARED) {
         pair.cost += factor * squared;
@@ -53,7 +53,7 @@ kd2m_status kd2m_ground_costs(const kd2m_metric_call *call, const kd2m_ground *g
                               float **out) {
     kd2m_status status = KD2M_OK;
     size_t n = call->x.rows, m = call->y.rows, row = 0, column = 0;
-    double factor = inverse_scale(ground);
+    double factor = kd2m_ground_factor(ground);
     KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, n * m, sizeof **out));
     KD2M_TRY(kd2m_distances(call->arena, *out, call->x.features, call->y.features));
     if (kd2m_rows_not_finite(call->context, (kd2m_rows){*out, n, m, m}, &row, &column) > 0) {
@@ -69,6 +69,55 @@ kd2m_status kd2m_ground_costs(const kd2m_metric_call *call, const kd2m_ground *g
         (*out)[k] = (float)(factor * (*out)[k] + beside_cost(call, ground, k / m, k % m));
 cleanup:
     return status;
+}
+
+/* sum_ij a_i b_j |x_i - y_j|^2: the variances of both sides and the distance of their means. */
+static kd2m_status mean_squared(const kd2m_metric_call *call, kd2m_rows x, kd2m_rows y,
+                                double *out) {
+    kd2m_status status = KD2M_OK;
+    size_t mark = call->arena->used;
+    double *means[2] = {NULL, NULL}, *variance = NULL;
+    const kd2m_rows sides[2] = {x, y};
+    const double *const weights[2] = {call->x.weights, call->y.weights};
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&means[0], x.dim, sizeof(double)));
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&means[1], x.dim, sizeof(double)));
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&variance, x.dim, sizeof(double)));
+    *out = 0;
+    for (size_t side = 0; side < 2; side++) {
+        kd2m_rows_mean(call->context, means[side], sides[side], weights[side]);
+        kd2m_rows_variance(call->context, variance, sides[side], means[side], weights[side]);
+        for (size_t k = 0; k < x.dim; k++)
+            *out += variance[k];
+    }
+    for (size_t k = 0; k < x.dim; k++)
+        *out += (means[0][k] - means[1][k]) * (means[0][k] - means[1][k]);
+cleanup:
+    kd2m_arena_rewind(call->arena, mark);
+    return status;
+}
+
+kd2m_status kd2m_ground_mean(const kd2m_metric_call *call, const kd2m_ground *ground, double *out) {
+    kd2m_status status = KD2M_OK;
+    double beside = 0;
+    KD2M_TRY(mean_squared(call, call->x.features, call->y.features, out));
+    *out *= kd2m_ground_factor(ground);
+    if (ground->beside == KD2M_BESIDE_LOGITS) {
+        KD2M_TRY(mean_squared(call, call->x.logits, call->y.logits, &beside));
+        beside *= ground->beta;
+    }
+    for (size_t i = 0; ground->beside == KD2M_BESIDE_LABELS && i < call->x.rows; i++)
+        for (size_t j = 0; j < call->y.rows; j++)
+            beside += kd2m_metric_weight(&call->x, i) * kd2m_metric_weight(&call->y, j) *
+                      beside_cost(call, ground, i, j);
+    *out += beside;
+cleanup:
+    return status;
+}
+
+size_t kd2m_ground_mean_bytes(const kd2m_metric_shape *shape) {
+    size_t widest = shape->dim_x > shape->classes ? shape->dim_x : shape->classes;
+    return kd2m_arena_sum(kd2m_arena_bytes(2 * widest, sizeof(double)),
+                          kd2m_arena_bytes(2 * widest, sizeof(double)));
 }
 
 size_t kd2m_ground_matrix_bytes(const kd2m_metric_shape *shape) {

@@ -40,6 +40,15 @@ kd2m_ground_pair kd2m_ground_measure(const kd2m_metric_call *call, const kd2m_gr
 /* *out = the cost matrix in floats, X's rows x Y's rows, in the arena. Errors: KD2M_ERROR_NUMERIC
  * where a distance leaves float's range. */
 kd2m_status kd2m_ground_costs(const kd2m_metric_call *call, const kd2m_ground *ground, float **out);
+
+/* *out = sum_ij a_i b_j c_ij, the mean cost of all pairs, for a ground of squared distances: from
+ * means and variances, without the matrix. Needs kd2m_ground_mean_bytes of room. */
+kd2m_status kd2m_ground_mean(const kd2m_metric_call *call, const kd2m_ground *ground, double *out);
+size_t kd2m_ground_mean_bytes(const kd2m_metric_shape *shape);
+
+/* The factor that turns a distance of features into a cost: 1 / scale. */
+double kd2m_ground_factor(const kd2m_ground *ground);
+
 /* Arena bytes of the matrix, and of what making it needs for a while. */
 size_t kd2m_ground_matrix_bytes(const kd2m_metric_shape *shape);
 size_t kd2m_ground_scratch_bytes(const kd2m_metric_shape *shape);

@@ -34,7 +34,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_hellinger = {
     .formula = "sqrt(1 - exp(-bhattacharyya))",
     .source = "Hellinger 1909; Nielsen & Boltz 2011",
     .traits = KD2M_METRIC_ZERO | KD2M_METRIC_TRANSLATION | KD2M_METRIC_PERMUTATION |
-              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING,
+              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING | KD2M_METRIC_MOMENTS,
     .degree = 0,
     .least_rows = 2,
     .settings = {kd2m_gaussian_rows, KD2M_GAUSSIAN_SETTING_COUNT},

@@ -35,7 +35,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_jeffreys = {
                "s and t the variances of x and y plus reg times the mean variance of y",
     .source = "Jeffreys 1946",
     .traits = KD2M_METRIC_ZERO | KD2M_METRIC_TRANSLATION | KD2M_METRIC_PERMUTATION |
-              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING,
+              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING | KD2M_METRIC_MOMENTS,
     .degree = 0,
     .least_rows = 2,
     .settings = {kd2m_gaussian_rows, KD2M_GAUSSIAN_SETTING_COUNT},

@@ -49,8 +49,9 @@ static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
                          "joint stands around a metric that transports mass, as in joint(w2); "
                          "'%s' has no cost that labels could be added to",
                          inner->descriptor->name);
-    unit->traits =
-        inner->traits | (is_of(unit, "onehot") ? KD2M_METRIC_LABELS : KD2M_METRIC_WITH_LOGITS);
+    /* the cost does not change when features are scaled, whatever the inner metric says */
+    unit->traits = inner->traits | KD2M_METRIC_SCALING |
+                   (is_of(unit, "onehot") ? KD2M_METRIC_LABELS : KD2M_METRIC_WITH_LOGITS);
     unit->constant_count = 1 + inner->constant_count;
     return KD2M_OK;
 }

@@ -73,7 +73,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_renyi = {
                "mean variance of y",
     .source = "Renyi 1961; Gil et al. 2013",
     .traits = KD2M_METRIC_ZERO | KD2M_METRIC_TRANSLATION | KD2M_METRIC_PERMUTATION |
-              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING,
+              KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING | KD2M_METRIC_MOMENTS,
     .degree = 0,
     .least_rows = 2,
     .settings = {rows, sizeof rows / sizeof *rows},

@@ -16,9 +16,7 @@
 #include <math.h>
 
 #include "context.h"
-#include "metric_ground.h"
 #include "parallel.h"
-#include "transport.h"
 
 #define FEATURE_BLOCK 128
 
@@ -130,8 +128,7 @@ static void evaluate_rows(void *user, size_t begin, size_t end, int worker) {
     }
 }
 
-/* The share of the plan's mass that goes from a row to the row of the same number. */
-static double pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
+double kd2m_metric_pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
     if (!call->rows_match)
         return NAN;
     const uint32_t *x = call->x.numbers, *y = call->y.numbers;
@@ -145,26 +142,43 @@ static double pair_share(const kd2m_metric_call *call, const kd2m_plan *plan) {
     return paired / total;
 }
 
-kd2m_status kd2m_metric_transport(const kd2m_metric_call *call, kd2m_metric_result *result,
-                                  const kd2m_gradient *gradient) {
-    kd2m_status status = KD2M_OK;
-    size_t n = call->x.rows, m = call->y.rows;
-    kd2m_transport solved;
+kd2m_status kd2m_metric_transport_costs(const kd2m_metric_call *call, const kd2m_ground *ground,
+                                        kd2m_costs *out) {
     float *costs = NULL;
-    row_job job = {.call = call, .ground = kd2m_ground_of(call), .gradient = gradient};
-    KD2M_TRY(kd2m_ground_costs(call, &job.ground, &costs));
-    KD2M_TRY(kd2m_transport_solve(call->arena, (kd2m_costs){costs, n, m, m}, call->x.weights,
-                                  call->y.weights, &solved));
-    KD2M_TRY(sort_plan(call, &solved.plan, &job.plan));
+    kd2m_status status = kd2m_ground_costs(call, ground, &costs);
+    *out = (kd2m_costs){costs, call->x.rows, call->y.rows, call->y.rows};
+    return status;
+}
+
+kd2m_status kd2m_metric_transport_on(const kd2m_metric_call *call, const kd2m_ground *ground,
+                                     const kd2m_transport *solved, kd2m_metric_result *result,
+                                     const kd2m_gradient *gradient) {
+    kd2m_status status = KD2M_OK;
+    size_t n = call->x.rows;
+    row_job job = {.call = call, .ground = *ground, .gradient = gradient};
+    KD2M_TRY(sort_plan(call, &solved->plan, &job.plan));
     KD2M_TRY(kd2m_arena_take(call->arena, (void **)&job.row_values, n, sizeof(double)));
     kd2m_parallel_for(call->context, n, 16, evaluate_rows, &job);
     for (size_t i = 0; i < n; i++)
         result->value += job.row_values[i];
-    result->certificate = (kd2m_certificate){.gap = solved.gap,
-                                             .marginal_error = solved.marginal_error,
-                                             .iterations = solved.iterations,
-                                             .converged = solved.converged};
-    result->pair_share = pair_share(call, &solved.plan);
+    result->certificate = (kd2m_certificate){.gap = solved->gap,
+                                             .marginal_error = solved->marginal_error,
+                                             .iterations = solved->iterations,
+                                             .converged = solved->converged};
+    result->pair_share = kd2m_metric_pair_share(call, &solved->plan);
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_metric_transport(const kd2m_metric_call *call, kd2m_metric_result *result,
+                                  const kd2m_gradient *gradient) {
+    kd2m_status status = KD2M_OK;
+    const kd2m_ground ground = kd2m_ground_of(call);
+    kd2m_transport solved;
+    kd2m_costs costs;
+    KD2M_TRY(kd2m_metric_transport_costs(call, &ground, &costs));
+    KD2M_TRY(kd2m_transport_solve(call->arena, costs, call->x.weights, call->y.weights, &solved));
+    KD2M_TRY(kd2m_metric_transport_on(call, &ground, &solved, result, gradient));
 cleanup:
     return status;
 }

@@ -58,4 +58,13 @@ kd2m_status kd2m_transport_solve(kd2m_arena *arena, kd2m_costs costs, const doub
                                  const double *column_weights, kd2m_transport *out);
 size_t kd2m_transport_bytes(size_t rows, size_t columns);
 
+/*
+ * Partial: of the weights (as above) only `mass`, above 0 and up to 1, is moved, at the least cost,
+ * costs being >= 0. The plan's marginals are at most the weights; potentials are those of the
+ * problem with an extra point on each side.
+ */
+kd2m_status kd2m_partial(kd2m_arena *arena, kd2m_costs costs, const double *row_weights,
+                         const double *column_weights, double mass, kd2m_transport *out);
+size_t kd2m_partial_bytes(size_t rows, size_t columns);
+
 #endif

@@ -196,7 +196,7 @@ expect 2 "leave --augment out" $distil --teacher f.safetensors --augment shift
 expect 2 "no keys" $distil --teacher features --loss 'ce + mse'
 expect 2 "add 'labels'" $distil --teacher features --loss 'ce + cond(w2)'
 expect 2 "did you mean 'features'" $distil --teacher features --loss 'ce + w2@featurs'
-expect 2 "gauss-w2, kl and mmd:kernel=linear work" $distil --teacher m.safetensors --loss 'ce + w2'
+expect 2 "other Gaussian metrics with cov=diag work" $distil --teacher m.safetensors --loss 'ce + w2'
 expect 2 "FILE are needed" "$kd2m" features teacher --data $small
 expect 2 "say --moments" "$kd2m" features teacher --data $small --per-class --out f2.safetensors
 expect 2 "no layer 'bm1' .did you mean 'bn1'" "$kd2m" features teacher --data $small --layers bm1 --out f2.safetensors

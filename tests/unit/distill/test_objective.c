@@ -35,6 +35,7 @@ static const char *const losses[] = {
     "mse",
     "gauss-w2@features",
     "mmd:kernel=rbf,sigma=5",
+    "sw2:proj=20",
     "w2@logits",
     "mse@logits~logits",
     "ce + 0.5*kd:T=4 + w2 + 0.3*gauss-w2@fc1~fc1 + 0.2*mmd:kernel=linear@logits",
@@ -46,13 +47,16 @@ static void test_gradients(void **state) {
         fixture_check_gradients(&given, losses[i], false);
 }
 
-/* The scale of joint's features is a constant. With a projector, and without one. */
+/* The scale of joint's features is a constant, and an epsilon. With a projector, and without one.
+ */
 static void test_gradients_with_constants_held(void **state) {
     (void)state;
     static const char *const joints[] = {
         "joint(w2)",
         "joint(w1):of=logits,beta=0.1",
         "2*joint(w2):of=softmax@logits",
+        "sinkhorn-div@features",
+        "joint(sinkhorn):of=logits,beta=0.1",
     };
     for (size_t i = 0; i < sizeof joints / sizeof *joints; i++)
         fixture_check_gradients(&given, joints[i], true);

@@ -15,7 +15,7 @@ static kd2m_train_settings small_settings(void) {
     settings.data = FIXTURE_DATA;
     settings.model = "mlp:128-8-7";
     settings.teacher = teacher_path;
-    settings.loss = "ce + kd:T=4 + cond(w2)";
+    settings.loss = "ce + kd:T=4 + cond(w2) + 1*sinkhorn-div@features";
     settings.epochs = 4;
     settings.batch_size = 10;
     settings.sampler = "balanced";

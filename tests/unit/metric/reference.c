@@ -27,7 +27,7 @@ static void assign(const double *costs, size_t units, size_t done, unsigned take
 }
 
 /* Whether all weights are multiples of 1/units. */
-static bool divides(const reference_side *side, size_t units) {
+bool reference_divides(const reference_side *side, size_t units) {
     for (size_t i = 0; i < side->rows; i++) {
         double count = side->weights[i] * (double)units;
         if (fabs(count - round(count)) > 1e-6)
@@ -37,7 +37,7 @@ static bool divides(const reference_side *side, size_t units) {
 }
 
 /* owner[u] = the row that unit u of the side's mass belongs to. */
-static void share_out(const reference_side *side, size_t units, size_t owner[MAX_UNITS]) {
+void reference_share_out(const reference_side *side, size_t units, size_t *owner) {
     size_t next = 0;
     for (size_t i = 0; i < side->rows; i++)
         for (long count = lround(side->weights[i] * (double)units); count > 0; count--)
@@ -53,12 +53,12 @@ typedef double (*ground_cost)(const reference_metric *metric, const reference_si
 static double transport(const reference_metric *metric, const reference_side *x,
                         const reference_side *y, double constant, ground_cost cost) {
     size_t units = 1, from[MAX_UNITS], to[MAX_UNITS];
-    while (units <= MAX_UNITS && !(divides(x, units) && divides(y, units)))
+    while (units <= MAX_UNITS && !(reference_divides(x, units) && reference_divides(y, units)))
         units++;
     if (units > MAX_UNITS)
         fail_msg("weights too odd for the brute-force transport");
-    share_out(x, units, from);
-    share_out(y, units, to);
+    reference_share_out(x, units, from);
+    reference_share_out(y, units, to);
     double costs[MAX_UNITS * MAX_UNITS], best = DBL_MAX;
     for (size_t u = 0; u < units; u++)
         for (size_t v = 0; v < units; v++)
@@ -67,8 +67,8 @@ static double transport(const reference_metric *metric, const reference_side *x,
     return best / (double)units;
 }
 
-static double squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
-                           const reference_side *y, size_t j, double constant) {
+double reference_squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                              const reference_side *y, size_t j, double constant) {
     (void)metric;
     (void)constant;
     return reference_squared(x, i, y, j);
@@ -83,7 +83,7 @@ static double root_cost(const reference_metric *metric, const reference_side *x,
 
 static double w2(const reference_metric *metric, const reference_side *x, const reference_side *y,
                  double constant) {
-    return transport(metric, x, y, constant, squared_cost);
+    return transport(metric, x, y, constant, reference_squared_cost);
 }
 
 static double w1(const reference_metric *metric, const reference_side *x, const reference_side *y,
@@ -112,7 +112,7 @@ static double label_cost(const reference_metric *metric, const reference_side *x
     return sum;
 }
 
-static double joint_w2_cost(const reference_metric *metric, const reference_side *x, size_t i,
+double reference_joint_cost(const reference_metric *metric, const reference_side *x, size_t i,
                             const reference_side *y, size_t j, double largest) {
     return reference_squared(x, i, y, j) / largest +
            metric->parameter * label_cost(metric, x, i, y, j);
@@ -126,7 +126,7 @@ static double joint_w1_cost(const reference_metric *metric, const reference_side
 
 static double joint_w2(const reference_metric *metric, const reference_side *x,
                        const reference_side *y, double largest) {
-    return transport(metric, x, y, largest, joint_w2_cost);
+    return transport(metric, x, y, largest, reference_joint_cost);
 }
 
 static double joint_w1(const reference_metric *metric, const reference_side *x,
@@ -134,8 +134,8 @@ static double joint_w1(const reference_metric *metric, const reference_side *x,
     return transport(metric, x, y, largest, joint_w1_cost);
 }
 
-static double largest_squared(const reference_metric *metric, const reference_side *x,
-                              const reference_side *y) {
+double reference_largest_squared(const reference_metric *metric, const reference_side *x,
+                                 const reference_side *y) {
     (void)metric;
     double largest = 0;
     for (size_t i = 0; i < x->rows; i++)
@@ -146,7 +146,7 @@ static double largest_squared(const reference_metric *metric, const reference_si
 
 static double largest_root(const reference_metric *metric, const reference_side *x,
                            const reference_side *y) {
-    return sqrt(largest_squared(metric, x, y));
+    return sqrt(reference_largest_squared(metric, x, y));
 }
 
 static double mse(const reference_metric *metric, const reference_side *x, const reference_side *y,
@@ -220,18 +220,31 @@ static const reference_metric metrics[] = {
     {"mse", "mse", mse, NULL, 1, 0, false, false, 0},
     {"kd", "kd", kd, NULL, 1, 4, false, false, 0},
     {"kd", "kd:T=1.5", kd, NULL, 1, 1.5, false, false, 0},
-    {"joint", "joint(w2)", joint_w2, largest_squared, 1, 1, false, true, BESIDE_ONEHOT},
+    {"joint", "joint(w2)", joint_w2, reference_largest_squared, 1, 1, false, true, BESIDE_ONEHOT},
     {"joint", "joint(w1):beta=0.1", joint_w1, largest_root, 1, 0.1, false, true, BESIDE_ONEHOT},
-    {"joint", "joint(w2):beta=0", joint_w2, largest_squared, 1, 0, false, true, BESIDE_ONEHOT},
-    {"joint", "joint(w2):of=logits", joint_w2, largest_squared, 1, 1, false, true, BESIDE_LOGITS},
+    {"joint", "joint(w2):beta=0", joint_w2, reference_largest_squared, 1, 0, false, true,
+     BESIDE_ONEHOT},
+    {"joint", "joint(w2):of=logits", joint_w2, reference_largest_squared, 1, 1, false, true,
+     BESIDE_LOGITS},
     {"joint", "joint(w1):of=logits,beta=0.2", joint_w1, largest_root, 1, 0.2, false, true,
      BESIDE_LOGITS},
-    {"joint", "joint(w2):of=softmax,beta=3", joint_w2, largest_squared, 1, 3, false, true,
+    {"joint", "joint(w2):of=softmax,beta=3", joint_w2, reference_largest_squared, 1, 3, false, true,
      BESIDE_SOFTMAX},
 };
 
 const reference_metric *reference_metric_at(size_t index) {
-    return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
+    size_t count = sizeof metrics / sizeof *metrics;
+    return index < count ? &metrics[index] : reference_transport_at(index - count);
+}
+
+const char *reference_constant_name(const reference_metric *metric) {
+    if (metric->alone)
+        return "largest_cost";
+    return metric->constant == reference_bandwidth ? "sigma" : "mean_cost";
+}
+
+bool reference_plan_is_sharp(const reference_metric *metric) {
+    return !strstr(metric->spec, "sinkhorn") && !strstr(metric->spec, "uot");
 }
 
 reference_use reference_uses(const reference_metric *metric) {

@@ -52,6 +52,30 @@ const reference_metric *reference_metric_at(size_t index);
 /* The spec of a use of a metric. Static buffer. */
 const char *reference_spec(const reference_metric *metric, reference_use use);
 
+/* The name of the constant that prepare holds. */
+const char *reference_constant_name(const reference_metric *metric);
+
+/* Whether the metric's plan between a sample and itself leaves every row where it is: not so where
+ * entropy spreads it. */
+bool reference_plan_is_sharp(const reference_metric *metric);
+
+/* The costs of transport of features, and of joint around squared distances; its constant is the
+ * scale. */
+double reference_squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                              const reference_side *y, size_t j, double constant);
+double reference_joint_cost(const reference_metric *metric, const reference_side *x, size_t i,
+                            const reference_side *y, size_t j, double largest);
+double reference_largest_squared(const reference_metric *metric, const reference_side *x,
+                                 const reference_side *y);
+
+/* Whether all weights are multiples of 1/units; and then owner[u] = the row that unit u of the mass
+ * belongs to. */
+bool reference_divides(const reference_side *side, size_t units);
+void reference_share_out(const reference_side *side, size_t units, size_t *owner);
+
+/* The transport metrics beside w2 and w1 (reference_transport.c), a part of the whole list. */
+const reference_metric *reference_transport_at(size_t index);
+
 /* The constants of all groups (index: label), or of all rows (index 0). */
 typedef struct reference_constants {
     double values[REFERENCE_GROUPS];

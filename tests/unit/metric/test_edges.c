@@ -122,10 +122,13 @@ static void expect_finite(const problem_metric *opened, const metric_problem *pr
             fail_msg("%s: gradient %zu is %g", opened->info.spec, k, (double)gradient[k]);
 }
 
-/* Whether the metric alone has no value. */
+/* Whether the metric alone has no value; those with constants, transport and kernels, always have.
+ */
 static bool is_infinite(const reference_metric *metric, const metric_problem *problem) {
+    if (metric->constant)
+        return false;
     reference_side x = problem_reference(&problem->x), y = problem_reference(&problem->y);
-    double value = reference_value(metric, USE_ALONE, &x, &y, &(reference_constants){{1}});
+    double value = reference_value(metric, USE_ALONE, &x, &y, &(reference_constants){{0}});
     problem_release(&x);
     problem_release(&y);
     return !isfinite(value);

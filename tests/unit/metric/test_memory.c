@@ -143,8 +143,11 @@ static void test_threads(void **state) {
     const reference_metric *metric;
     problem_fill(&given, 3, 300, 300, 30);
     for (size_t i = 0; (metric = reference_metric_at(i)) != NULL; i++)
-        for (reference_use use = USE_ALONE; use < reference_uses(metric); use++)
+        for (reference_use use = USE_ALONE; use < reference_uses(metric); use++) {
+            /* hundreds of starts, which run on one thread, are enough of a few rows */
+            given.x.rows = given.y.rows = strcmp(metric->name, "gw") == 0 ? 20 : 300;
             compare_threads(reference_spec(metric, use));
+        }
 }
 
 int main(void) {

@@ -86,7 +86,7 @@ static void check_constants(const problem_metric *opened, const reference_metric
         if (constants->values[label] == 0)
             continue;
         EXPECT_OK(context, kd2m_metric_constant(opened->metric, index++, &name, &value));
-        assert_string_equal(name, metric->alone ? "largest_cost" : "sigma");
+        assert_string_equal(name, reference_constant_name(metric));
         EXPECT_CLOSE(constants->values[label], value, 0, 1e-5);
     }
     assert_int_equal(index, metric->constant ? (use == USE_ALONE ? 1 : index) : 0);
@@ -189,7 +189,7 @@ static void check_any_width(problem_metric *opened, const reference_metric *metr
 static void test_other_widths(void **state) {
     (void)state;
     tolerance = 2e-6;
-    problem_fill(&given, 500, 6, 6, 5);
+    problem_fill(&given, 500, 5, 5, 5); /* so few that gw finds its best plan */
     given.y.dim = 3;
     problem_for_each(context, check_any_width);
     given.x.dim = 2;
@@ -198,7 +198,9 @@ static void test_other_widths(void **state) {
 
 static void check_closed_form(problem_metric *opened, const reference_metric *metric,
                               reference_use use) {
-    if (!(opened->info.traits & KD2M_METRIC_TRANSPORT)) /* too large for brute force */
+    /* plans are too large for brute force; on a line a step of differences reorders so many points
+     */
+    if (!(opened->info.traits & KD2M_METRIC_TRANSPORT) && strcmp(metric->name, "sw2") != 0)
         check(opened, metric, use);
 }
 

@@ -123,6 +123,9 @@ static void test_settings_change_traits(void **state) {
         {"joint(w1):of=softmax", KD2M_METRIC_SCALING | KD2M_METRIC_WITH_LOGITS, KD2M_METRIC_LABELS,
          0},
         {"cond(w1):by=machine", KD2M_METRIC_TRANSPORT, KD2M_METRIC_LABELS, 1},
+        {"sinkhorn", KD2M_METRIC_TRANSPORT | KD2M_METRIC_SCALING, KD2M_METRIC_ZERO, 2},
+        {"sinkhorn:abs=1", KD2M_METRIC_TRANSPORT, KD2M_METRIC_SCALING, 0},
+        {"joint(sinkhorn:abs=1)", KD2M_METRIC_SCALING, 0, 0},
         {"cond(w1):classes=sum", KD2M_METRIC_LABELS | KD2M_METRIC_SYMMETRIC, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,0 +1,106 @@
+/*
+ * Transport on a line: see line.h. Values become integers of the same order, and those are sorted
+ * byte by byte from the lowest on (radix sort), with the point's number beside them. The coupling
+ * then goes along both sorted sides at once. Uniform masses are counted in units of 1/(n m), which
+ * are whole.
+ *
+ * Peyre & Cuturi, 'Computational optimal transport', 2019, section 2.6.
+ * Cost: O(n + m) time, no memory of its own. Threads: the caller's; pure functions.
+ */
+#include "line.h"
+
+#include <string.h>
+
+#define DIGIT_BITS 8
+#define DIGITS 4
+#define DIGIT_VALUES 256
+
+/* The bits of a float, moved so that they are ordered as the values are. */
+static uint32_t ordered_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits & UINT32_C(0x80000000) ? ~bits : bits | UINT32_C(0x80000000);
+}
+
+static size_t digit_of(uint64_t key, int digit) {
+    return (size_t)(key >> (32 + digit * DIGIT_BITS)) & (DIGIT_VALUES - 1);
+}
+
+void kd2m_radix_sort(uint64_t *keys, uint64_t *spare, size_t count) {
+    size_t places[DIGITS][DIGIT_VALUES] = {{0}};
+    uint64_t *from = keys, *to = spare;
+    for (size_t i = 0; i < count; i++)
+        for (int d = 0; d < DIGITS; d++)
+            places[d][digit_of(keys[i], d)]++;
+    for (int d = 0; d < DIGITS; d++) {
+        size_t *place = places[d], before = 0;
+        if (count == 0 || place[digit_of(from[0], d)] == count)
+            continue; /* all alike */
+        for (size_t v = 0; v < DIGIT_VALUES; v++) {
+            size_t here = place[v];
+            place[v] = before;
+            before += here;
+        }
+        for (size_t i = 0; i < count; i++)
+            to[place[digit_of(from[i], d)]++] = from[i];
+        uint64_t *swapped = from;
+        from = to;
+        to = swapped;
+    }
+    if (from != keys)
+        memcpy(keys, from, count * sizeof *keys);
+}
+
+static void sort_line(kd2m_line line, uint64_t *keys, uint64_t *spare) {
+    for (size_t i = 0; i < line.count; i++)
+        keys[i] = (uint64_t)ordered_bits(line.values[i]) << 32 | i;
+    kd2m_radix_sort(keys, spare, line.count);
+}
+
+static float value_of(uint64_t key) {
+    uint32_t bits = (uint32_t)(key >> 32);
+    float value;
+    bits = bits & UINT32_C(0x80000000) ? bits & UINT32_C(0x7fffffff) : ~bits;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The mass of the point behind a key, in units of 1/total. */
+static double mass_of(kd2m_line line, uint64_t key, size_t uniform) {
+    if (uniform > 0)
+        return (double)uniform;
+    return line.weights ? line.weights[(uint32_t)key] : 1.0 / (double)line.count;
+}
+
+size_t kd2m_line_scratch(size_t n, size_t m) {
+    return n + m + (n > m ? n : m);
+}
+
+double kd2m_line_transport(kd2m_line x, kd2m_line y, uint64_t *scratch, float *pulls) {
+    uint64_t *x_keys = scratch, *y_keys = scratch + x.count, *spare = y_keys + y.count;
+    size_t x_units = x.weights || y.weights ? 0 : y.count;
+    size_t y_units = x.weights || y.weights ? 0 : x.count;
+    double total = x_units > 0 ? (double)x.count * (double)y.count : 1.0;
+    double value = 0.0, x_left, y_left;
+    sort_line(x, x_keys, spare);
+    sort_line(y, y_keys, spare);
+    y_left = mass_of(y, y_keys[0], y_units);
+    for (size_t i = 0, j = 0; i < x.count; i++) {
+        double pull = 0.0;
+        x_left = mass_of(x, x_keys[i], x_units);
+        while (x_left > 0.0) {
+            double distance = (double)value_of(x_keys[i]) - (double)value_of(y_keys[j]);
+            /* what rounding leaves over goes to the last point */
+            double mass = x_left < y_left || j + 1 == y.count ? x_left : y_left;
+            value += mass * distance * distance;
+            pull += mass * distance;
+            x_left -= mass;
+            y_left -= mass;
+            if (y_left <= 0.0 && j + 1 < y.count)
+                y_left = mass_of(y, y_keys[++j], y_units);
+        }
+        if (pulls)
+            pulls[(uint32_t)x_keys[i]] = (float)(2.0 * pull / total);
+    }
+    return value / total;
+}

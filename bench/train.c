@@ -3,7 +3,7 @@
  * SGD with momentum and decay, in batches of 128 made-up samples. Prints one JSON line a net and
  * mode: the median over rounds of the rate, and the rate of multiplications and additions that the
  * layers' definitions ask for (2 a weight and position, three times that in training).
- *   bench_train [ROUNDS]
+ *   bench_train [ROUNDS [NET]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void open_work(work *w, const subject *of) {
     const kd2m_optimizer_settings sgd = {.kind = KD2M_SGD, .momentum = 0.9, .weight_decay = 1e-4};
     must(w, kd2m_zoo_build(&w->graph, w->context, of->spec, of->dims, of->shape, CLASSES));
     must(w, kd2m_net_create(&w->training, w->context, w->graph, BATCH, KD2M_NET_TRAINING, false));
-    must(w, kd2m_net_create(&w->inference, w->context, w->graph, BATCH, KD2M_NET_INFERENCE, false));
+    must(w, kd2m_net_create_merged(&w->inference, w->context, w->graph, BATCH, NULL, 0));
     must(w, kd2m_net_initialise(w->training, 1));
     must(w, kd2m_net_copy(w->inference, w->training));
     must(w, kd2m_optimizer_create(&w->optimizer, w->context, &sgd, &w->training,
@@ -148,6 +148,8 @@ int main(int argc, char **argv) {
     if (rounds < 1 || rounds > MOST_ROUNDS || kd2m_context_create(&w.context, NULL) != KD2M_OK)
         return 1;
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        if (argc > 2 && strcmp(argv[2], subjects[i].spec) != 0)
+            continue;
         open_work(&w, &subjects[i]);
         double flops = forward_flops(&w);
         report(&subjects[i], "training", rate(&w, train, rounds), 3 * flops);

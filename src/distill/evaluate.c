@@ -17,7 +17,7 @@
 
 kd2m_status kd2m_runner_create(kd2m_runner **out, const kd2m_dataset *dataset,
                                const kd2m_normalisation *normalisation, const kd2m_graph *graph,
-                               size_t batch) {
+                               size_t batch, const size_t *read, size_t count) {
     *out = NULL;
     kd2m_context *context = graph->context;
     kd2m_dataset_info info;
@@ -29,7 +29,7 @@ kd2m_status kd2m_runner_create(kd2m_runner **out, const kd2m_dataset *dataset,
     runner->dataset = dataset;
     runner->normalisation = normalisation;
     runner->graph = graph;
-    KD2M_TRY(kd2m_net_create(&runner->net, context, graph, batch, KD2M_NET_INFERENCE, false));
+    KD2M_TRY(kd2m_net_create_merged(&runner->net, context, graph, batch, read, count));
     KD2M_TRY(kd2m_alloc(context, (void **)&runner->values, batch * info.sample_size,
                         sizeof *runner->values));
     KD2M_TRY(kd2m_alloc(context, (void **)&runner->labels, batch, sizeof *runner->labels));
@@ -140,12 +140,16 @@ kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *
     KD2M_TRY(kd2m_dataset_open(&out->dataset, context, &settings));
     KD2M_TRY(kd2m_check_fit(context, out->file->graph, out->dataset, model));
     KD2M_TRY(kd2m_net_check(context, out->file->graph, out->file->tensors));
-    KD2M_TRY(kd2m_runner_create(&out->runner, out->dataset, &out->file->normalisation,
-                                out->file->graph, EVALUATION_BATCH));
-    KD2M_TRY(kd2m_net_load(out->runner->net, out->file->tensors));
 cleanup:
     kd2m_free(context, chain);
     return status;
+}
+
+kd2m_status kd2m_trial_start(kd2m_trial *trial, const size_t *read, size_t count) {
+    const kd2m_model_file *file = trial->file;
+    kd2m_status status = kd2m_runner_create(&trial->runner, trial->dataset, &file->normalisation,
+                                            file->graph, EVALUATION_BATCH, read, count);
+    return status == KD2M_OK ? kd2m_net_load(trial->runner->net, file->tensors) : status;
 }
 
 void kd2m_trial_clear(kd2m_trial *trial) {
@@ -160,6 +164,7 @@ kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const cha
     kd2m_trial trial;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_trial_open(&trial, context, model, data));
+    KD2M_TRY(kd2m_trial_start(&trial, NULL, 0));
     KD2M_TRY(kd2m_runner_run(trial.runner,
                              trial.dataset->row_count[KD2M_TEST] > 0 ? KD2M_TEST : KD2M_TRAIN, out,
                              NULL, NULL));

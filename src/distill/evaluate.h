@@ -19,10 +19,11 @@ typedef struct kd2m_runner {
     float *outputs; /* batch x classes */
 } kd2m_runner;
 
-/* Makes the inference net for batches of `batch` rows; its parameters are the caller's to set. */
+/* Makes the inference net for batches of `batch` rows; its parameters are the caller's to set.
+ * Beside features and logits the nodes `read`, `count` of them, can be read. */
 kd2m_status kd2m_runner_create(kd2m_runner **out, const kd2m_dataset *dataset,
                                const kd2m_normalisation *normalisation, const kd2m_graph *graph,
-                               size_t batch);
+                               size_t batch, const size_t *read, size_t count);
 void kd2m_runner_free(kd2m_runner *runner);
 
 /* Called with each batch's number of true rows after its forward; the net is runner->net. */
@@ -40,9 +41,13 @@ typedef struct kd2m_trial {
     kd2m_runner *runner;
 } kd2m_trial;
 
-/* Opens both, with nothing kept for validation. *out is to be cleared after failures, too. */
+/* Opens both, with nothing kept for validation; the runner is to be made by kd2m_trial_start. *out
+ * is to be cleared after failures, too. */
 kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *model,
                             const kd2m_data_settings *data);
+
+/* Makes the runner, which can be read as kd2m_runner_create says. */
+kd2m_status kd2m_trial_start(kd2m_trial *trial, const size_t *read, size_t count);
 void kd2m_trial_clear(kd2m_trial *trial);
 
 /* KD2M_ERROR_INPUT unless the graph takes this data set's samples and has as many classes. */

@@ -81,8 +81,8 @@ cleanup:
     return status;
 }
 
-static kd2m_status add_layer(feature_writer *writer, const char *name) {
-    const kd2m_net *net = writer->trial.runner->net;
+/* Notes a layer that is asked for. */
+static kd2m_status name_layer(feature_writer *writer, const char *name) {
     kd2m_status status = KD2M_OK;
     written_layer *layer = &writer->layers[writer->layer_count];
     for (size_t i = 0; i < writer->layer_count; i++)
@@ -92,21 +92,25 @@ static kd2m_status add_layer(feature_writer *writer, const char *name) {
         return kd2m_fail(writer->context, KD2M_ERROR_USAGE, "more than %d layers", LAYERS);
     KD2M_TRY(kd2m_graph_find(writer->trial.file->graph, name, &layer->node));
     snprintf(layer->name, sizeof layer->name, "%s", name);
-    layer->channels = kd2m_net_channels(net, layer->node);
-    layer->positions = kd2m_net_width(net, layer->node) / layer->channels;
-    const size_t shape[] = {writer->total, layer->channels, layer->positions};
     writer->layer_count++;
-    if (writer->settings->moments)
-        KD2M_TRY(add_moments(writer, layer, name));
-    else
-        KD2M_TRY(add_tensor(writer, &layer->rows, name, NULL, KD2M_TENSOR_F32,
-                            layer->positions > 1 ? 3 : 2, shape));
 cleanup:
     return status;
 }
 
+/* The layer's tensors. */
+static kd2m_status add_layer(feature_writer *writer, written_layer *layer) {
+    const kd2m_net *net = writer->trial.runner->net;
+    layer->channels = kd2m_net_channels(net, layer->node);
+    layer->positions = kd2m_net_width(net, layer->node) / layer->channels;
+    const size_t shape[] = {writer->total, layer->channels, layer->positions};
+    return writer->settings->moments
+               ? add_moments(writer, layer, layer->name)
+               : add_tensor(writer, &layer->rows, layer->name, NULL, KD2M_TENSOR_F32,
+                            layer->positions > 1 ? 3 : 2, shape);
+}
+
 /* The names between the commas of settings->layers. */
-static kd2m_status add_named_layers(feature_writer *writer) {
+static kd2m_status name_chosen_layers(feature_writer *writer) {
     const char *next = writer->settings->layers;
     kd2m_status status = KD2M_OK;
     while (next && status == KD2M_OK) {
@@ -116,7 +120,7 @@ static kd2m_status add_named_layers(feature_writer *writer) {
         status = kd2m_alloc(writer->context, (void **)&name, length + 1, 1);
         if (status == KD2M_OK) {
             memcpy(name, next, length);
-            status = add_layer(writer, name);
+            status = name_layer(writer, name);
         }
         kd2m_free(writer->context, name);
         next = comma ? comma + 1 : NULL;
@@ -142,16 +146,29 @@ cleanup:
     return status;
 }
 
+/* Finds the layers, and makes the net that can be read at them. */
+static kd2m_status start(feature_writer *writer) {
+    size_t read[LAYERS];
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(name_layer(writer, "features"));
+    if (!writer->settings->moments)
+        KD2M_TRY(name_layer(writer, "logits"));
+    KD2M_TRY(name_chosen_layers(writer));
+    for (size_t i = 0; i < writer->layer_count; i++)
+        read[i] = writer->layers[i].node;
+    KD2M_TRY(kd2m_trial_start(&writer->trial, read, writer->layer_count));
+cleanup:
+    return status;
+}
+
 /* All tensors of the file, zeroed, and the scratch of a batch. */
 static kd2m_status lay_out(feature_writer *writer) {
-    kd2m_net *net = writer->trial.runner->net;
+    const kd2m_net *net = writer->trial.runner->net;
     size_t largest = 0;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_tensors_create(&writer->tensors, writer->context));
-    KD2M_TRY(add_layer(writer, "features"));
-    if (!writer->settings->moments)
-        KD2M_TRY(add_layer(writer, "logits"));
-    KD2M_TRY(add_named_layers(writer));
+    for (size_t i = 0; i < writer->layer_count; i++)
+        KD2M_TRY(add_layer(writer, &writer->layers[i]));
     KD2M_TRY(add_beside(writer));
     for (size_t i = 0; i < writer->layer_count; i++) {
         size_t width = writer->layers[i].channels * writer->layers[i].positions;
@@ -271,6 +288,7 @@ kd2m_status kd2m_features_write(size_t *rows, kd2m_context *context, const char 
     KD2M_TRY(kd2m_trial_open(&writer.trial, context, model, &data));
     const size_t *count = writer.trial.dataset->row_count;
     writer.total = count[KD2M_TRAIN] + (settings->moments ? 0 : count[KD2M_TEST]);
+    KD2M_TRY(start(&writer));
     KD2M_TRY(lay_out(&writer));
     kd2m_meter_begin(&writer.meter, context, "samples", (double)writer.total, 0);
     kd2m_meter_text(&writer.meter, "features");

@@ -12,19 +12,41 @@
 
 typedef struct teacher_net {
     kd2m_model_file *file;
-    kd2m_net *net;          /* for training batches */
+    kd2m_net *net;  /* for training batches */
+    size_t *layers; /* nodes that it is to be read at, beside features and logits */
+    size_t layer_count;
     float *factor, *offset; /* channels: student's input -> teacher's; NULL where they are equal */
     float *input;           /* batch x sample */
 } teacher_net;
 
+/* Makes the net, in place of an earlier one. */
+static kd2m_status make_net(kd2m_teacher *teacher, teacher_net *own) {
+    kd2m_status status;
+    kd2m_net *net = NULL;
+    KD2M_TRY(kd2m_net_create_merged(&net, teacher->context, own->file->graph, teacher->batch,
+                                    own->layers, own->layer_count));
+    KD2M_TRY(kd2m_net_load(net, own->file->tensors));
+    kd2m_net_free(own->net);
+    own->net = net;
+    net = NULL;
+cleanup:
+    kd2m_net_free(net);
+    return status;
+}
+
+/* A layer that the net can't be read at yet is added to those that it can. */
 static kd2m_status find_layer(kd2m_teacher *teacher, const char *name, kd2m_teacher_layer *out) {
-    const teacher_net *own = teacher->own;
-    kd2m_status status = kd2m_graph_find(own->file->graph, name, &out->number);
-    if (status != KD2M_OK)
-        return status;
+    teacher_net *own = teacher->own;
+    kd2m_status status;
+    KD2M_TRY(kd2m_graph_find(own->file->graph, name, &out->number));
+    if (!kd2m_net_can_read(own->net, out->number)) {
+        own->layers[own->layer_count++] = out->number; /* there is room for all nodes */
+        KD2M_TRY(make_net(teacher, own));
+    }
     out->channels = kd2m_net_channels(own->net, out->number);
     out->positions = kd2m_net_width(own->net, out->number) / out->channels;
-    return KD2M_OK;
+cleanup:
+    return status;
 }
 
 static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
@@ -58,7 +80,7 @@ static kd2m_status evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evalua
     kd2m_runner *runner = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_runner_create(&runner, teacher->dataset, &file->normalisation, file->graph,
-                                teacher->batch));
+                                teacher->batch, NULL, 0));
     KD2M_TRY(kd2m_net_load(runner->net, file->tensors));
     KD2M_TRY(kd2m_runner_run(runner, split, out, NULL, NULL));
 cleanup:
@@ -72,6 +94,7 @@ static void free_own(kd2m_context *context, void *user) {
     kd2m_free(context, own->offset);
     kd2m_free(context, own->factor);
     kd2m_net_free(own->net);
+    kd2m_free(context, own->layers);
     kd2m_model_file_free(own->file);
     kd2m_free(context, own);
 }
@@ -141,9 +164,9 @@ kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, kd2m_tensors *tensors, 
     KD2M_TRY(kd2m_check_fit(context, own->file->graph, teacher->dataset, name));
     KD2M_TRY(kd2m_net_check(context, own->file->graph, own->file->tensors));
     teacher->digest = digest_parameters(own->file->tensors);
-    KD2M_TRY(kd2m_net_create(&own->net, context, own->file->graph, teacher->batch,
-                             KD2M_NET_INFERENCE, false));
-    KD2M_TRY(kd2m_net_load(own->net, own->file->tensors));
+    KD2M_TRY(kd2m_alloc(context, (void **)&own->layers, own->file->graph->node_count,
+                        sizeof *own->layers));
+    KD2M_TRY(make_net(teacher, own));
     KD2M_TRY(set_input_map(teacher, own));
 cleanup:
     return status;

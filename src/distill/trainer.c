@@ -176,7 +176,7 @@ kd2m_status kd2m_trainer_create(kd2m_trainer **out, kd2m_context *context,
     KD2M_TRY(kd2m_net_create(&trainer->student, context, trainer->graph, batch, KD2M_NET_TRAINING,
                              false));
     KD2M_TRY(kd2m_runner_create(&trainer->runner, trainer->dataset, &trainer->normalisation,
-                                trainer->graph, batch));
+                                trainer->graph, batch, NULL, 0));
     KD2M_TRY(initialise(trainer));
     if (settings->teacher)
         KD2M_TRY(open_teacher(trainer));

@@ -58,3 +58,11 @@ kd2m_status kd2m_eltwise_backward(kd2m_operation *operation) {
 cleanup:
     return status;
 }
+
+bool kd2m_eltwise_merge(const kd2m_operation *operation, kd2m_merged *into) {
+    const kd2m_eltwise *state = operation->state;
+    into->function = state->function;
+    into->alpha = state->alpha;
+    into->beta = state->beta;
+    return true;
+}

@@ -21,5 +21,6 @@ kd2m_status kd2m_eltwise_infer(kd2m_operation *operation, dnnl_alg_kind_t functi
 kd2m_status kd2m_eltwise_create(kd2m_operation *operation);
 kd2m_status kd2m_eltwise_forward(kd2m_operation *operation);
 kd2m_status kd2m_eltwise_backward(kd2m_operation *operation);
+bool kd2m_eltwise_merge(const kd2m_operation *operation, kd2m_merged *into);
 
 #endif

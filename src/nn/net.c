@@ -146,12 +146,22 @@ static kd2m_status infer_all(kd2m_net *net, bool input_gradient) {
     return KD2M_OK;
 }
 
+/* What is left of an operation that is merged into another: its parameters. */
+static kd2m_status follow(kd2m_operation *operation) {
+    kd2m_status status = KD2M_OK;
+    kd2m_operation_take_output(operation, operation->head);
+    for (size_t i = 0; i < operation->weight_count; i++)
+        KD2M_TRY(kd2m_operation_place_parameter(operation, i, NULL));
+cleanup:
+    return status;
+}
+
 static kd2m_status create_all(kd2m_net *net) {
     kd2m_status status;
     KD2M_TRY(kd2m_operation_place_output(&net->operations[0], NULL));
     for (size_t i = 1; i < net->graph->node_count; i++) {
         kd2m_operation *operation = &net->operations[i];
-        status = operation->op->create(operation);
+        status = operation->head ? follow(operation) : operation->op->create(operation);
         if (status != KD2M_OK)
             return kd2m_fail_within(net->context, status, "node '%s' (%s)", operation->node->name,
                                     operation->node->op);
@@ -222,22 +232,53 @@ cleanup:
     return status;
 }
 
+/* Memory and primitives of a planned net. */
+static kd2m_status complete(kd2m_net *net) {
+    kd2m_status status;
+    KD2M_TRY(create_all(net));
+    KD2M_TRY(list_parameters(net));
+    KD2M_TRY(make_staging(net));
+    KD2M_TRY(kd2m_net_plan_cross_entropy(net));
+    KD2M_TRY(kd2m_engine_seal(&net->engine));
+cleanup:
+    return status;
+}
+
 kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
                             size_t batch, kd2m_net_kind kind, bool input_gradient) {
     kd2m_status status;
     kd2m_net *net = NULL;
     *out = NULL;
     KD2M_TRY(plan(&net, context, graph, batch, kind, input_gradient));
-    KD2M_TRY(create_all(net));
-    KD2M_TRY(list_parameters(net));
-    KD2M_TRY(make_staging(net));
-    KD2M_TRY(kd2m_net_plan_cross_entropy(net));
-    KD2M_TRY(kd2m_engine_seal(&net->engine));
+    KD2M_TRY(complete(net));
     *out = net;
     net = NULL;
 cleanup:
     kd2m_net_free(net);
     return status;
+}
+
+kd2m_status kd2m_net_create_merged(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
+                                   size_t batch, const size_t *read, size_t count) {
+    kd2m_status status;
+    kd2m_net *net = NULL;
+    *out = NULL;
+    KD2M_TRY(plan(&net, context, graph, batch, KD2M_NET_INFERENCE, false));
+    KD2M_TRY(kd2m_alloc(context, (void **)&net->kept, graph->node_count, sizeof *net->kept));
+    net->kept[graph->features] = net->kept[graph->logits] = true;
+    for (size_t i = 0; i < count; i++)
+        net->kept[read[i]] = true;
+    KD2M_TRY(kd2m_net_merge(net));
+    KD2M_TRY(complete(net));
+    *out = net;
+    net = NULL;
+cleanup:
+    kd2m_net_free(net);
+    return status;
+}
+
+bool kd2m_net_can_read(const kd2m_net *net, size_t node) {
+    return !net->kept || net->kept[node];
 }
 
 kd2m_status kd2m_net_check(kd2m_context *context, const kd2m_graph *graph,
@@ -278,6 +319,7 @@ void kd2m_net_free(kd2m_net *net) {
     kd2m_free(net->context, net->parameters);
     kd2m_free(net->context, net->weights);
     kd2m_free(net->context, net->staging);
+    kd2m_free(net->context, net->kept);
     kd2m_free(net->context, net);
 }
 
@@ -303,15 +345,34 @@ size_t kd2m_net_shape(const kd2m_net *net, size_t node, size_t shape[3]) {
     return operation->dims;
 }
 
+static kd2m_status settle(kd2m_net *net) {
+    kd2m_status status = KD2M_OK;
+    if (net->kind != KD2M_NET_INFERENCE || net->settled)
+        return KD2M_OK;
+    for (size_t i = 1; i < net->graph->node_count; i++) {
+        kd2m_operation *operation = &net->operations[i];
+        if (operation->op->settle && !operation->head)
+            KD2M_TRY(operation->op->settle(operation));
+    }
+    net->settled = true;
+cleanup:
+    return status;
+}
+
 kd2m_status kd2m_net_forward(kd2m_net *net, const float *input) {
+    kd2m_status status = settle(net);
+    if (status != KD2M_OK)
+        return status;
     const kd2m_buffer *first = net->operations[0].output;
     size_t outer = kd2m_profile_begin(net->profile, net->first_row, KD2M_PHASE_FORWARD);
     memcpy(first->values, input, first->count * sizeof *input);
     kd2m_profile_end(net->profile, outer);
     for (size_t i = 1; i < net->graph->node_count; i++) {
         kd2m_operation *operation = &net->operations[i];
+        if (operation->head)
+            continue;
         outer = kd2m_profile_begin(net->profile, net->first_row + i, KD2M_PHASE_FORWARD);
-        kd2m_status status = operation->op->forward(operation);
+        status = operation->op->forward(operation);
         kd2m_profile_end(net->profile, outer);
         if (status != KD2M_OK)
             return kd2m_fail_within(net->context, status, "node '%s' (%s)", operation->node->name,
@@ -325,6 +386,10 @@ kd2m_status kd2m_net_read(kd2m_net *net, size_t node, float *out, size_t stride)
     kd2m_operation *operation = &net->operations[node];
     size_t width = kd2m_net_width(net, node);
     const float *plain = operation->output->values;
+    if (!kd2m_net_can_read(net, node))
+        return kd2m_fail(net->context, KD2M_ERROR_USAGE,
+                         "'%s' is not among the nodes that this net was made to be read at",
+                         operation->node->name);
     if (operation->to_plain) {
         float *target = stride == width ? out : net->staging;
         kd2m_buffer_point(operation->plain, target);

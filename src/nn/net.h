@@ -18,7 +18,8 @@ typedef struct kd2m_parameter {
     const char *name; /* 'conv1.weight'; lives as long as the net */
     size_t dims;
     size_t shape[5]; /* as PyTorch has it: linear out x in, conv out x in x k.. */
-    float *values;   /* `count` elements in the net's layout (padding, if any, stays 0) */
+    float *values;   /* `count` elements in the net's layout (padding, if any, stays 0); in an
+                      * inference net to be read only, changed by load, copy and from_plain */
     float *gradient; /* the same; NULL in an inference net and for running statistics */
     size_t count;
     bool trained; /* false: running statistics, not touched by the optimiser */
@@ -43,6 +44,17 @@ typedef enum kd2m_net_kind {
 kd2m_status kd2m_net_create(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
                             size_t batch, kd2m_net_kind kind, bool input_gradient);
 void kd2m_net_free(kd2m_net *net);
+
+/*
+ * The same for inference alone, faster: of the nodes only `read` (`count` of them), the features
+ * and the logits can be read, so what lies between may run in one pass (net_merge.c says what
+ * does). Values differ from the other net's by rounding.
+ */
+kd2m_status kd2m_net_create_merged(kd2m_net **out, kd2m_context *context, const kd2m_graph *graph,
+                                   size_t batch, const size_t *read, size_t count);
+
+/* Whether kd2m_net_read has this node's values. */
+bool kd2m_net_can_read(const kd2m_net *net, size_t node);
 
 /*
  * Whether `tensors` hold every parameter of `graph` in its exact shape, found out before any memory
@@ -93,7 +105,8 @@ kd2m_status kd2m_net_profile(kd2m_net *net, kd2m_profile *profile);
 /* Runs the batch; `input` is batch x sample, plain. */
 kd2m_status kd2m_net_forward(kd2m_net *net, const float *input);
 
-/* Copies a node's output of the last forward: out is batch x width, plain, `stride` >= width. */
+/* Copies a node's output of the last forward: out is batch x width, plain, `stride` >= width.
+ * Errors: KD2M_ERROR_USAGE where kd2m_net_can_read is false. */
 kd2m_status kd2m_net_read(kd2m_net *net, size_t node, float *out, size_t stride);
 
 /*

@@ -22,6 +22,23 @@ kd2m_status kd2m_engine_status(kd2m_context *context, dnnl_status_t status, cons
     }
 }
 
+static kd2m_status make_attributes(kd2m_engine *engine, dnnl_primitive_attr_t *out) {
+    static const char what[] = "making attributes";
+    kd2m_status status;
+    KD2M_TRY(kd2m_engine_status(engine->context, dnnl_primitive_attr_create(out), what));
+    KD2M_TRY(kd2m_engine_status(
+        engine->context, dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user),
+        what));
+cleanup:
+    return status;
+}
+
+static void forget_steps(kd2m_engine *engine) {
+    if (engine->with_steps)
+        dnnl_primitive_attr_destroy(engine->with_steps);
+    engine->with_steps = NULL;
+}
+
 kd2m_status kd2m_engine_init(kd2m_engine *engine, kd2m_context *context) {
     kd2m_status status;
     memset(engine, 0, sizeof *engine);
@@ -31,12 +48,7 @@ kd2m_status kd2m_engine_init(kd2m_engine *engine, kd2m_context *context) {
     KD2M_TRY(kd2m_engine_status(
         context, dnnl_stream_create(&engine->stream, engine->engine, dnnl_stream_default_flags),
         "making a stream"));
-    KD2M_TRY(kd2m_engine_status(context, dnnl_primitive_attr_create(&engine->attributes),
-                                "making attributes"));
-    KD2M_TRY(kd2m_engine_status(
-        context,
-        dnnl_primitive_attr_set_scratchpad_mode(engine->attributes, dnnl_scratchpad_mode_user),
-        "making attributes"));
+    KD2M_TRY(make_attributes(engine, &engine->attributes));
 cleanup:
     if (status != KD2M_OK)
         kd2m_engine_clear(engine);
@@ -62,6 +74,7 @@ void kd2m_engine_clear(kd2m_engine *engine) {
             kd2m_free(engine->context, buffer->values);
         kd2m_free(engine->context, buffer);
     }
+    forget_steps(engine);
     if (engine->attributes)
         dnnl_primitive_attr_destroy(engine->attributes);
     if (engine->stream)
@@ -219,9 +232,26 @@ static dnnl_status_t describe(const kd2m_engine *engine, dnnl_primitive_desc_t *
                               const_dnnl_op_desc_t operation, const kd2m_primitive *hint) {
     int outside = enter_threads(engine);
     dnnl_status_t result = dnnl_primitive_desc_create(
-        out, operation, engine->attributes, engine->engine, hint ? hint->description : NULL);
+        out, operation, engine->with_steps ? engine->with_steps : engine->attributes,
+        engine->engine, hint ? hint->description : NULL);
     leave_threads(outside);
     return result;
+}
+
+kd2m_status kd2m_engine_then(kd2m_engine *engine, const_dnnl_post_ops_t steps) {
+    kd2m_status status = KD2M_OK;
+    forget_steps(engine);
+    if (!steps)
+        return KD2M_OK;
+    /* of its own: oneDNN 2.6 can't take steps away from attributes again */
+    KD2M_TRY(make_attributes(engine, &engine->with_steps));
+    KD2M_TRY(kd2m_engine_status(engine->context,
+                                dnnl_primitive_attr_set_post_ops(engine->with_steps, steps),
+                                "making attributes"));
+cleanup:
+    if (status != KD2M_OK)
+        forget_steps(engine);
+    return status;
 }
 
 bool kd2m_engine_offers(kd2m_engine *engine, const_dnnl_op_desc_t operation,

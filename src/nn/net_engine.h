@@ -48,6 +48,7 @@ typedef struct kd2m_engine {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_attr_t attributes; /* of every primitive: user scratchpad */
+    dnnl_primitive_attr_t with_steps; /* the same and kd2m_engine_then's steps; NULL without */
     kd2m_buffer *buffers;
     kd2m_primitive *primitives;
 } kd2m_engine;
@@ -86,6 +87,10 @@ kd2m_status kd2m_engine_part(kd2m_engine *engine, kd2m_buffer **out, const kd2m_
 /* The layout that the primitive of a forward descriptor would choose for one of its tensors. */
 kd2m_status kd2m_engine_layout_of(kd2m_engine *engine, dnnl_memory_desc_t *out,
                                   const_dnnl_op_desc_t operation, dnnl_query_t what);
+
+/* What primitives other than reorders that are made from here on do to each result before they
+ * write it, in oneDNN's terms; NULL: nothing. */
+kd2m_status kd2m_engine_then(kd2m_engine *engine, const_dnnl_post_ops_t steps);
 
 /* Whether oneDNN has an implementation of this operation descriptor. */
 bool kd2m_engine_offers(kd2m_engine *engine, const_dnnl_op_desc_t operation,

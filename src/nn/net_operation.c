@@ -150,6 +150,37 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_operation_begin_merged(kd2m_operation *operation) {
+    kd2m_status status = KD2M_OK;
+    const kd2m_merged *merged = &operation->merged;
+    dnnl_post_ops_t steps = NULL;
+    static const char what[] = "describing what is merged";
+    KD2M_TRY(kd2m_engine_status(operation->context, dnnl_post_ops_create(&steps), what));
+    if (merged->addend)
+        KD2M_TRY(
+            kd2m_engine_status(operation->context, dnnl_post_ops_append_sum(steps, 1.0f), what));
+    if (merged->function != dnnl_alg_kind_undef)
+        KD2M_TRY(kd2m_engine_status(operation->context,
+                                    dnnl_post_ops_append_eltwise(steps, 1.0f, merged->function,
+                                                                 merged->alpha, merged->beta),
+                                    what));
+    KD2M_TRY(kd2m_engine_then(operation->engine, steps));
+cleanup:
+    if (steps)
+        dnnl_post_ops_destroy(steps);
+    return status;
+}
+
+kd2m_status kd2m_operation_end_merged(kd2m_operation *operation) {
+    return kd2m_engine_then(operation->engine, NULL);
+}
+
+void kd2m_operation_take_output(kd2m_operation *operation, const kd2m_operation *other) {
+    operation->output = other->output;
+    operation->plain = other->plain;
+    operation->to_plain = other->to_plain;
+}
+
 kd2m_status kd2m_operation_place_parameter(kd2m_operation *operation, size_t index,
                                            const dnnl_memory_desc_t *layout) {
     kd2m_status status;

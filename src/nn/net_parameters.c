@@ -43,6 +43,7 @@ kd2m_status kd2m_net_to_plain(kd2m_net *net, size_t index, const float *own, flo
 
 kd2m_status kd2m_net_from_plain(kd2m_net *net, size_t index, const float *plain, float *own) {
     kd2m_weights *weights = net->weights[index];
+    net->settled = false;
     if (!weights->from_plain) {
         memcpy(own, plain, weights->parameter.count * sizeof *own);
         return KD2M_OK;
@@ -123,6 +124,7 @@ kd2m_status kd2m_net_copy(kd2m_net *to, kd2m_net *from) {
     if (!same)
         return kd2m_fail(to->context, KD2M_ERROR_USAGE,
                          "can't copy parameters between nets of different graphs");
+    to->settled = false;
     for (size_t i = 0; i < to->parameter_count; i++) {
         kd2m_parameter *target = &to->parameters[i];
         const kd2m_parameter *source = &from->parameters[i];

@@ -141,6 +141,15 @@ cleanup:
     return status;
 }
 
+static bool merge(const kd2m_operation *operation, kd2m_merged *into) {
+    const add *state = operation->state;
+    if (into->addend || operation->node->input_count != 2)
+        return false;
+    if (state->relu)
+        into->function = dnnl_eltwise_relu;
+    return true;
+}
+
 static const char *const attributes[] = {"relu", NULL};
 
 const kd2m_operator kd2m_operator_add = {
@@ -153,4 +162,5 @@ const kd2m_operator kd2m_operator_add = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .merge = merge,
 };

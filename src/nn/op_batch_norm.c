@@ -5,8 +5,11 @@
  * the running variance towards the unbiased one, as PyTorch does; in inference by the running ones.
  * Attribute: relu (0), 1 for max(y, 0) in the same pass; oneDNN keeps a bit a value for backward.
  */
+#include "batch_norm.h"
+
+#include <math.h>
+
 #include "context.h"
-#include "operator.h"
 
 #define EPSILON 1e-5f
 #define MOMENTUM 0.1
@@ -170,6 +173,25 @@ cleanup:
     return status;
 }
 
+static bool merge(const kd2m_operation *operation, kd2m_merged *into) {
+    const batch_norm *state = operation->state;
+    if (into->norm || into->addend)
+        return false;
+    into->norm = (kd2m_operation *)operation;
+    if (state->relu)
+        into->function = dnnl_eltwise_relu;
+    return true;
+}
+
+void kd2m_batch_norm_map(const kd2m_operation *operation, size_t channel, double *factor,
+                         double *offset) {
+    const kd2m_weights *weights = operation->weights;
+    double variance = (double)weights[RUNNING_VARIANCE].parameter.values[channel];
+    double mean = (double)weights[RUNNING_MEAN].parameter.values[channel];
+    *factor = (double)weights[WEIGHT].parameter.values[channel] / sqrt(variance + (double)EPSILON);
+    *offset = (double)weights[BIAS].parameter.values[channel] - *factor * mean;
+}
+
 static const char *const attributes[] = {"relu", NULL};
 
 const kd2m_operator kd2m_operator_batch_norm = {
@@ -182,4 +204,5 @@ const kd2m_operator kd2m_operator_batch_norm = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .merge = merge,
 };

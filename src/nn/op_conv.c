@@ -8,19 +8,23 @@
  * oneDNN's convolution, free to choose its layouts, direct but for 3 x 3 kernels over images of
  * many channels, which go by Winograd's minimal filtering (Lavin & Gray, CVPR 2016) where oneDNN
  * has it: half the products or fewer, and an error of about 1e-5 of the result's root mean square.
- * Weights lie as forward wants them.
+ * In training weights lie as forward wants them.
  * Backward works in whatever layouts it likes best; where those are others, the input, the output's
  * gradient and the weights are reordered once per use. Time O(batch out C kernel positions /
  * groups).
+ *
+ * In inference they lie plain, and are brought to forward's layout once, when they change, with a
+ * batch norm that was merged into the convolution folded in:
+ *     y = s (W x + b) + t:  weights s W, bias s b + t, in double.
  *
  * On small maps some taps of the kernel see nothing but padding, wherever it stands: on 1 x 1, a
  * 3 x 3 kernel's eight outer ones. oneDNN is given the kernel without them; the parameter stays
  * whole, the gradient of its unseen taps being 0.
  */
+#include "batch_norm.h"
 #include "context.h"
-#include "operator.h"
 
-#define WINOGRAD_CHANNELS 64
+#define WINOGRAD_CHANNELS 64 /* in training; half of it in inference, where weights wait ready */
 #define WINOGRAD_POSITIONS 4
 
 enum { WEIGHT, BIAS };
@@ -35,7 +39,10 @@ typedef struct conv {
     kd2m_window window;
     size_t groups;
     conv_taps taps;
-    kd2m_buffer *weight, *weight_gradient; /* the parameter's, or windows over its seen taps */
+    kd2m_buffer *folded, *folded_bias;     /* what forward takes for the parameters; NULL without
+                                            * batch norm */
+    kd2m_buffer *weight, *weight_gradient; /* the parameter's (or folded's), or windows over its
+                                            * seen taps */
     kd2m_buffer_view weights;              /* read by forward */
     kd2m_primitive *forward, *backward_weights, *backward_data;
     kd2m_buffer_view input;            /* read by forward */
@@ -141,7 +148,10 @@ static kd2m_status describe(const kd2m_operation *operation, conv_layouts *out) 
     out->output = kd2m_layout_any(&out->output);
     out->weight = kd2m_layout_any(&out->weight);
     out->whole_weight = kd2m_layout_any(&out->whole_weight);
-    out->bias = operation->weight_count > BIAS ? &out->bias_memory : NULL;
+    if (operation->merged.addend)
+        out->output = operation->merged.addend->output->layout;
+    bool bias = operation->weight_count > BIAS || operation->merged.norm;
+    out->bias = bias ? &out->bias_memory : NULL;
 cleanup:
     return status;
 }
@@ -156,47 +166,65 @@ static void choose_algorithm(const kd2m_operation *operation, dnnl_convolution_d
     for (size_t i = 0; i < 2 && square; i++)
         square = state->window.kernel[i] == 3 && state->window.stride[i] == 1 &&
                  state->window.pad[i] == 1 && in[i + 1] >= WINOGRAD_POSITIONS;
-    if (!square || in[0] < WINOGRAD_CHANNELS || out[0] < WINOGRAD_CHANNELS)
+    bool training = operation->kind == KD2M_NET_TRAINING;
+    size_t least = training ? WINOGRAD_CHANNELS : WINOGRAD_CHANNELS / 2;
+    if (!square || in[0] < least || out[0] < least)
         return;
+    const dnnl_convolution_desc_t direct = *description;
     description->alg_kind = dnnl_convolution_winograd;
-    if (description->prop_kind == dnnl_forward_inference)
-        description->prop_kind =
-            dnnl_forward_training; /* weights in a layout that has a way back */
+    if (!training)
+        description->prop_kind = dnnl_forward_inference; /* takes weights as it transforms them */
     if (!kd2m_engine_offers(operation->engine, description, hint))
-        description->alg_kind = dnnl_convolution_direct;
+        *description = direct;
 }
 
 static kd2m_status describe_forward(const kd2m_operation *operation, const conv_layouts *any,
                                     const dnnl_memory_desc_t *weight, const dnnl_dim_t *pad_left,
                                     const dnnl_dim_t *pad_right, dnnl_convolution_desc_t *out) {
     const conv *state = operation->state;
-    /* for inference oneDNN 2.6 lays weights out in ways that a part is slow to be brought to */
-    bool training = operation->kind == KD2M_NET_TRAINING || state->taps.trimmed;
-    return kd2m_engine_status(operation->context,
-                              dnnl_convolution_forward_desc_init(
-                                  out, training ? dnnl_forward_training : dnnl_forward_inference,
-                                  dnnl_convolution_direct, &any->input, weight, any->bias,
-                                  &any->output, state->window.stride, pad_left, pad_right),
-                              "describing a convolution");
+    /* for inference oneDNN 2.6 prefers channels last, which it is no faster in, and which
+     * Winograd's filtering does not take */
+    return kd2m_engine_status(
+        operation->context,
+        dnnl_convolution_forward_desc_init(out, dnnl_forward_training, dnnl_convolution_direct,
+                                           &any->input, weight, any->bias, &any->output,
+                                           state->window.stride, pad_left, pad_right),
+        "describing a convolution");
 }
 
-/* Where the parameter lies: as forward wants it. Of a trimmed kernel oneDNN sees a window, the
- * whole lying as it would without trimming. */
+/* How the whole parameter lies: in training as forward wants it, or would want it without
+ * trimming. */
+static kd2m_status choose_weight_layout(const kd2m_operation *operation, const conv_layouts *any,
+                                        dnnl_memory_desc_t *out) {
+    kd2m_status status = KD2M_OK;
+    const conv *state = operation->state;
+    dnnl_convolution_desc_t description;
+    *out = *kd2m_primitive_layout(state->forward, dnnl_query_weights_md);
+    if (operation->kind == KD2M_NET_INFERENCE) {
+        *out = kd2m_layout_dense(&any->whole_weight);
+    } else if (state->taps.trimmed) {
+        KD2M_TRY(describe_forward(operation, any, &any->whole_weight, state->window.pad,
+                                  state->window.pad, &description));
+        KD2M_TRY(
+            kd2m_engine_layout_of(operation->engine, out, &description, dnnl_query_weights_md));
+    }
+cleanup:
+    return status;
+}
+
+/* Sets the parameter aside, and the folded one. Of a trimmed kernel oneDNN sees a window. */
 static kd2m_status place_weight(kd2m_operation *operation, const conv_layouts *any) {
     kd2m_status status;
     conv *state = operation->state;
     const conv_taps *taps = &state->taps;
     const kd2m_weights *weights = &operation->weights[WEIGHT];
-    dnnl_convolution_desc_t description;
-    dnnl_memory_desc_t layout = *kd2m_primitive_layout(state->forward, dnnl_query_weights_md);
-    if (taps->trimmed) {
-        KD2M_TRY(describe_forward(operation, any, &any->whole_weight, state->window.pad,
-                                  state->window.pad, &description));
-        KD2M_TRY(
-            kd2m_engine_layout_of(operation->engine, &layout, &description, dnnl_query_weights_md));
-    }
+    dnnl_memory_desc_t layout;
+    KD2M_TRY(choose_weight_layout(operation, any, &layout));
     KD2M_TRY(kd2m_operation_place_parameter(operation, WEIGHT, &layout));
-    state->weight = weights->values;
+    if (operation->merged.norm)
+        KD2M_TRY(kd2m_engine_buffer(operation->engine, &state->folded, &layout));
+    kd2m_buffer *whole = state->folded ? state->folded : weights->values;
+    state->weight = whole;
     state->weight_gradient = weights->gradient;
     if (!taps->trimmed)
         goto cleanup;
@@ -204,13 +232,41 @@ static kd2m_status place_weight(kd2m_operation *operation, const conv_layouts *a
     dnnl_dims_t first = {0};
     first[spatial] = taps->first[0];
     first[spatial + 1] = taps->first[1];
-    KD2M_TRY(kd2m_engine_part(operation->engine, &state->weight, weights->values, any->weight.dims,
-                              first));
+    KD2M_TRY(kd2m_engine_part(operation->engine, &state->weight, whole, any->weight.dims, first));
     if (weights->gradient)
         KD2M_TRY(kd2m_engine_part(operation->engine, &state->weight_gradient, weights->gradient,
                                   any->weight.dims, first));
 cleanup:
     return status;
+}
+
+/* The parameter, or what batch norm made of it. */
+static kd2m_status place_bias(kd2m_operation *operation) {
+    kd2m_status status = KD2M_OK;
+    conv *state = operation->state;
+    dnnl_memory_desc_t plain;
+    if (operation->weight_count > BIAS)
+        KD2M_TRY(kd2m_operation_place_parameter(operation, BIAS, NULL));
+    kd2m_buffer *bias = operation->weights[BIAS].values;
+    if (operation->merged.norm) {
+        KD2M_TRY(kd2m_layout_plain(operation->context, &plain, 1, operation->shape));
+        KD2M_TRY(kd2m_engine_buffer(operation->engine, &state->folded_bias, &plain));
+        bias = state->folded_bias;
+    }
+    if (bias)
+        kd2m_primitive_bind(state->forward, DNNL_ARG_BIAS, bias);
+cleanup:
+    return status;
+}
+
+/* With a sum merged in, the addend's memory. */
+static kd2m_status place_output(kd2m_operation *operation) {
+    const conv *state = operation->state;
+    if (!operation->merged.addend)
+        return kd2m_operation_place_output(
+            operation, kd2m_primitive_layout(state->forward, dnnl_query_dst_md));
+    kd2m_operation_take_output(operation, operation->merged.addend);
+    return KD2M_OK;
 }
 
 static kd2m_status create_forward(kd2m_operation *operation, const conv_layouts *any) {
@@ -219,11 +275,12 @@ static kd2m_status create_forward(kd2m_operation *operation, const conv_layouts 
     dnnl_convolution_desc_t description;
     KD2M_TRY(describe_forward(operation, any, &any->weight, state->taps.pad_left,
                               state->taps.pad_right, &description));
+    KD2M_TRY(kd2m_operation_begin_merged(operation));
     choose_algorithm(operation, &description, NULL);
     KD2M_TRY(kd2m_engine_primitive(operation->engine, &state->forward, &description, NULL));
+    KD2M_TRY(kd2m_operation_end_merged(operation));
     const kd2m_primitive *forward = state->forward;
-    KD2M_TRY(
-        kd2m_operation_place_output(operation, kd2m_primitive_layout(forward, dnnl_query_dst_md)));
+    KD2M_TRY(place_output(operation));
     KD2M_TRY(place_weight(operation, any));
     KD2M_TRY(kd2m_engine_view_of(operation->engine, &state->weights, state->weight,
                                  kd2m_primitive_layout(forward, dnnl_query_weights_md)));
@@ -232,10 +289,7 @@ static kd2m_status create_forward(kd2m_operation *operation, const conv_layouts 
     kd2m_primitive_bind(state->forward, DNNL_ARG_SRC, state->input.buffer);
     kd2m_primitive_bind(state->forward, DNNL_ARG_WEIGHTS, state->weights.buffer);
     kd2m_primitive_bind(state->forward, DNNL_ARG_DST, operation->output);
-    if (any->bias) {
-        KD2M_TRY(kd2m_operation_place_parameter(operation, BIAS, NULL));
-        kd2m_primitive_bind(state->forward, DNNL_ARG_BIAS, operation->weights[BIAS].values);
-    }
+    KD2M_TRY(place_bias(operation));
 cleanup:
     return status;
 }
@@ -315,11 +369,33 @@ cleanup:
     return status;
 }
 
+static void fold(const kd2m_operation *operation) {
+    const conv *state = operation->state;
+    const float *weight = operation->weights[WEIGHT].parameter.values;
+    const float *bias = operation->weights[BIAS].parameter.values; /* NULL without */
+    size_t channels = operation->shape[0], taps = state->folded->count / channels;
+    for (size_t o = 0; o < channels; o++) {
+        double factor, offset;
+        kd2m_batch_norm_map(operation->merged.norm, o, &factor, &offset);
+        for (size_t i = o * taps; i < (o + 1) * taps; i++)
+            state->folded->values[i] = (float)(factor * (double)weight[i]);
+        state->folded_bias->values[o] = (float)(factor * (bias ? (double)bias[o] : 0) + offset);
+    }
+}
+
+static kd2m_status settle(kd2m_operation *operation) {
+    const conv *state = operation->state;
+    if (state->folded)
+        fold(operation);
+    return kd2m_engine_run(operation->engine, state->weights.reorder);
+}
+
 static kd2m_status forward(kd2m_operation *operation) {
     kd2m_status status;
     const conv *state = operation->state;
     KD2M_TRY(kd2m_engine_run(operation->engine, state->input.reorder));
-    KD2M_TRY(kd2m_engine_run(operation->engine, state->weights.reorder));
+    if (operation->kind == KD2M_NET_TRAINING)
+        KD2M_TRY(kd2m_engine_run(operation->engine, state->weights.reorder));
     KD2M_TRY(kd2m_engine_run(operation->engine, state->forward));
 cleanup:
     return status;
@@ -363,4 +439,6 @@ const kd2m_operator kd2m_operator_conv = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .merges = KD2M_MERGES_ALL,
+    .settle = settle,
 };

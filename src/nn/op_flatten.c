@@ -69,4 +69,5 @@ const kd2m_operator kd2m_operator_flatten = {
     .create = create,
     .forward = forward,
     .backward = backward,
+    .shares = true,
 };

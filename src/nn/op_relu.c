@@ -17,4 +17,5 @@ const kd2m_operator kd2m_operator_relu = {
     .create = kd2m_eltwise_create,
     .forward = kd2m_eltwise_forward,
     .backward = kd2m_eltwise_backward,
+    .merge = kd2m_eltwise_merge,
 };

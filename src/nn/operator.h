@@ -4,8 +4,8 @@
  * one.
  *
  * A net calls an operator in this order: `infer` for all nodes, `create` for all nodes, then
- * `forward` and `backward` as often as it likes. Everything made through the engine belongs to the
- * net, so that an operator has nothing to free.
+ * `settle`, `forward` and `backward` as often as it likes. Everything made through the engine
+ * belongs to the net, so that an operator has nothing to free.
  *
  * Layouts: an operator chooses the layout of its output; its gradient has the same one. It takes
  * its inputs in whatever layout they come and converts where it wants another (kd2m_buffer_view).
@@ -54,6 +54,21 @@ typedef struct kd2m_window {
     dnnl_dims_t kernel, stride, pad;
 } kd2m_window;
 
+/* What follows an operation in an inference net and is done in the same pass: see net_merge.c. In
+ * this order, each part being optional. */
+typedef struct kd2m_merged {
+    struct kd2m_operation *norm;   /* batch norm, folded into weights and bias; or NULL */
+    struct kd2m_operation *addend; /* added, the sum taking its place in memory; or NULL */
+    dnnl_alg_kind_t function;      /* of each value, as oneDNN has it; or dnnl_alg_kind_undef */
+    float alpha, beta;             /* the function's */
+} kd2m_merged;
+
+typedef enum kd2m_merges {
+    KD2M_MERGES_NOTHING,
+    KD2M_MERGES_FUNCTIONS, /* kd2m_merged.function alone */
+    KD2M_MERGES_ALL
+} kd2m_merges;
+
 /* A node at work. */
 typedef struct kd2m_operation {
     kd2m_engine *engine;
@@ -65,6 +80,9 @@ typedef struct kd2m_operation {
     kd2m_net_kind kind;
     bool needs_gradient; /* parameters or earlier nodes want it */
     bool has_gradient;   /* `gradient` holds something in this backward */
+
+    kd2m_merged merged;          /* into this operation */
+    struct kd2m_operation *head; /* that this one is merged into, and never runs; or NULL */
 
     void *state; /* op->state_size zeroed bytes, freed by the net */
 
@@ -104,6 +122,18 @@ struct kd2m_operator {
      * input whose gradient is needed: begin, write all of the target, end. `output` and `gradient`
      * stay as they are, since backward may be called again. */
     kd2m_status (*backward)(kd2m_operation *operation);
+
+    /* The rest is optional. */
+
+    kd2m_merges merges; /* what it can take into its pass: it heeds operation->merged */
+    bool shares;        /* its output may lie in its input's memory */
+
+    /* Adds what it does to `into`, which an earlier operation's pass will do; false where that is
+     * not possible. An addend is set by the net. */
+    bool (*merge)(const kd2m_operation *operation, kd2m_merged *into);
+
+    /* In inference, before the first forward with new parameters: what can be made of them once. */
+    kd2m_status (*settle)(kd2m_operation *operation);
 };
 
 /* For infer: an attribute that counts something, `least` or more. `fallback` = KD2M_REQUIRED:
@@ -132,6 +162,13 @@ kd2m_status kd2m_operation_place_output(kd2m_operation *operation,
 
 /* The same, the output being `values`, which an earlier node owns; plain. */
 kd2m_status kd2m_operation_share_output(kd2m_operation *operation, const float *values);
+
+/* In inference: the output is that of `other`, which has the same shape, in the same memory. */
+void kd2m_operation_take_output(kd2m_operation *operation, const kd2m_operation *other);
+
+/* For create: primitives made between the two sum and apply the function of operation->merged. */
+kd2m_status kd2m_operation_begin_merged(kd2m_operation *operation);
+kd2m_status kd2m_operation_end_merged(kd2m_operation *operation);
 
 /* For create: sets parameter `index` and its gradient aside in this layout (NULL: plain). */
 kd2m_status kd2m_operation_place_parameter(kd2m_operation *operation, size_t index,

@@ -48,8 +48,7 @@ static kd2m_status get_runner(kd2m_model *model, size_t size, runner **out) {
     *out = &model->runners[size];
     if ((*out)->net)
         return KD2M_OK;
-    KD2M_TRY(
-        kd2m_net_create(&fresh.net, context, model->file->graph, batch, KD2M_NET_INFERENCE, false));
+    KD2M_TRY(kd2m_net_create_merged(&fresh.net, context, model->file->graph, batch, NULL, 0));
     KD2M_TRY(kd2m_net_load(fresh.net, model->file->tensors));
     size_t features = kd2m_net_width(fresh.net, model->file->graph->features);
     size_t logits = kd2m_net_width(fresh.net, model->file->graph->logits);

@@ -6,6 +6,10 @@ add_test(NAME nn_operators_avx2 COMMAND test_nn_operators)
 set_tests_properties(nn_operators_avx2 PROPERTIES TIMEOUT 300
                      ENVIRONMENT "${KD2M_TEST_ENVIRONMENT};ONEDNN_MAX_CPU_ISA=AVX2")
 kd2m_test(nn_net unit/nn/test_net.c ${nn_pair})
+kd2m_test(nn_merge unit/nn/test_merge.c ${nn_pair})
+add_test(NAME nn_merge_avx2 COMMAND test_nn_merge)
+set_tests_properties(nn_merge_avx2 PROPERTIES TIMEOUT 300
+                     ENVIRONMENT "${KD2M_TEST_ENVIRONMENT};ONEDNN_MAX_CPU_ISA=AVX2")
 kd2m_test(nn_parameters unit/nn/test_parameters.c ${nn_pair})
 kd2m_test(nn_refusals unit/nn/test_refusals.c ${nn_pair})
 kd2m_test(nn_profile unit/nn/test_profile.c ${nn_pair})

@@ -105,8 +105,8 @@ static void test_scale(void **state) {
     kd2m_model_file *file;
     EXPECT_OK(context, kd2m_model_file_read(&file, context, teacher_path));
     EXPECT_OK(context, kd2m_graph_find(file->graph, "features", &node));
-    EXPECT_OK(context,
-              kd2m_runner_create(&runner, given.dataset, &file->normalisation, file->graph, 1));
+    EXPECT_OK(context, kd2m_runner_create(&runner, given.dataset, &file->normalisation, file->graph,
+                                          1, NULL, 0));
     EXPECT_OK(context, kd2m_net_load(runner->net, file->tensors));
     for (size_t i = 0; i < rows; i++) {
         float values[128];

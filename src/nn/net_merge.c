@@ -33,14 +33,13 @@ static void count_readers(const kd2m_net *net, readers *of) {
     }
 }
 
-/* Whether the sum in node `at`, when computed in node `head`, can take the place of the addend in
- * node `addend`: it is there by then, and all others have read it. */
-static bool can_take_place(const kd2m_net *net, const readers *of, size_t addend, size_t head,
-                           size_t at) {
+/* Whether the sum in a later node, its reader, can be computed in node `head` and take the place of
+ * node `addend`: that one is there by then, and all others have read it. The input is left out,
+ * since it lies plain. */
+static bool can_take_place(const kd2m_net *net, const readers *of, size_t addend, size_t head) {
     const readers *who = &of[addend];
-    bool alone = who->count == 1 || who->before < head;
-    return addend > 0 && addend < head && !net->kept[addend] && !who->shared && who->last == at &&
-           alone;
+    bool last = who->count == 1 || who->before < head;
+    return addend > 0 && addend < head && last && !net->kept[addend] && !who->shared;
 }
 
 /* Whether node `at`, which alone reads node `last`, can be done in the pass of node `head`; then it
@@ -55,7 +54,7 @@ static bool take(kd2m_net *net, const readers *of, size_t head, size_t last, siz
         return false;
     if (node->input_count == 2) {
         size_t addend = node->inputs[node->inputs[0] == last];
-        if (!can_take_place(net, of, addend, head, at))
+        if (!can_take_place(net, of, addend, head))
             return false;
         merged.addend = &net->operations[addend];
     }

@@ -116,6 +116,10 @@ static void functions_agree(void **state) {
         node = pair_node(graph, "batch_norm", node, NULL);
         node = pair_node(graph, functions[i], node, NULL);
         node = pair_node(graph, functions[i], node, NULL);
+        size_t twice = pair_node(graph, "conv", node, "out", 9.0, "kernel", 1.0, NULL);
+        node = pair_node(graph, functions[i], twice, NULL); /* does not alone read it */
+        node = pair_node(graph, "add", node, NULL);
+        join(context, graph, node, twice);
         node = pair_node(graph, "flatten", node, NULL);
         node = pair_node(graph, "linear", node, "out", 40.0, NULL);
         node = pair_node(graph, functions[i], node, NULL);
@@ -128,37 +132,48 @@ static void functions_agree(void **state) {
     kd2m_context_free(context);
 }
 
-/* What somebody still needs is not written over: read later, shared by flatten, the input, itself,
- * made too late, three at a time. */
+/* Two layers, so that the last does not read what is added to it. */
+static size_t residual(kd2m_graph *graph, size_t input) {
+    return conv_norm(graph, conv_norm(graph, input, 4, 1), 4, 0);
+}
+
+static size_t sum_of(kd2m_context *context, kd2m_graph *graph, size_t a, size_t b) {
+    size_t node = pair_node(graph, "add", a, "relu", 1.0, NULL);
+    join(context, graph, node, b);
+    return node;
+}
+
+/* What somebody still needs is not written over. */
 static void addends_are_kept_where_needed(void **state) {
     (void)state;
     kd2m_context *context = testing_context(0);
     kd2m_graph *graph = pair_graph(context, 4, 4, 4);
-    size_t input = conv_norm(graph, 0, 4, 0);
-    input = pair_node(graph, "add", input, NULL);
-    join(context, graph, input, 0);
-    size_t early = conv_norm(graph, input, 4, 0), late = conv_norm(graph, early, 4, 0);
-    size_t sum = pair_node(graph, "add", late, NULL);
-    join(context, graph, sum, early);
-    size_t again = conv_norm(graph, sum, 4, 0);
-    size_t twice = pair_node(graph, "add", again, "relu", 1.0, NULL);
-    join(context, graph, twice, early); /* early is read after sum */
-    size_t self = pair_node(graph, "add", conv_norm(graph, twice, 4, 0), NULL);
-    join(context, graph, self, self - 1);
-    size_t three = pair_node(graph, "add", conv_norm(graph, self, 4, 0), NULL);
+    /* the input; a plain sum that flatten shares */
+    size_t first = sum_of(context, graph, residual(graph, 0), 0);
+    size_t plain = sum_of(context, graph, 0, 0);
+    size_t flat = pair_node(graph, "flatten", plain, NULL);
+    size_t shared = sum_of(context, graph, residual(graph, first), plain);
+    /* read by the layer before the sum itself, in between, and afterwards */
+    size_t own = sum_of(context, graph, conv_norm(graph, shared, 4, 0), shared);
+    size_t inner = residual(graph, own), between = conv_norm(graph, own, 4, 0);
+    size_t sum = sum_of(context, graph, inner, own);
+    size_t next = sum_of(context, graph, residual(graph, sum), between);
+    size_t late = sum_of(context, graph, residual(graph, next), sum);
+    size_t later = sum_of(context, graph, residual(graph, late), sum);
+    /* itself; made too late; three at a time */
+    size_t twice = conv_norm(graph, later, 4, 0);
+    twice = sum_of(context, graph, twice, twice);
+    size_t early = residual(graph, twice), other = residual(graph, twice);
+    size_t three = sum_of(context, graph, early, other);
+    three = sum_of(context, graph, residual(graph, three), three);
     join(context, graph, three, twice);
-    join(context, graph, three, self);
-    size_t flat = pair_node(graph, "flatten", three, NULL);
-    size_t last = pair_node(graph, "add", conv_norm(graph, three, 4, 0), NULL);
-    join(context, graph, last, three); /* flat may lie in its memory */
     size_t left = pair_node(graph, "linear", flat, "out", 5.0, NULL);
-    size_t mean = pair_node(graph, "global_pool", last, NULL);
-    size_t end = pair_node(graph, "linear", mean, "out", 5.0, NULL);
-    end = pair_node(graph, "add", end, NULL);
-    join(context, graph, end, left);
-    graph->features = end;
+    size_t mean = pair_node(graph, "global_pool", three, NULL);
+    size_t end = sum_of(context, graph, pair_node(graph, "linear", mean, "out", 5.0, NULL), left);
+    graph->features = mean;
+    assert_int_equal(end, graph->logits);
     check(context, graph, NULL, 0);
-    check(context, graph, &early, 1);
+    check(context, graph, &sum, 1);
     kd2m_graph_free(graph);
     kd2m_context_free(context);
 }

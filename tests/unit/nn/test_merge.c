@@ -117,9 +117,10 @@ static void functions_agree(void **state) {
         node = pair_node(graph, functions[i], node, NULL);
         node = pair_node(graph, functions[i], node, NULL);
         size_t twice = pair_node(graph, "conv", node, "out", 9.0, "kernel", 1.0, NULL);
+        size_t aside = pair_node(graph, "conv", twice, "out", 9.0, "kernel", 1.0, NULL);
         node = pair_node(graph, functions[i], twice, NULL); /* does not alone read it */
         node = pair_node(graph, "add", node, NULL);
-        join(context, graph, node, twice);
+        join(context, graph, node, aside);
         node = pair_node(graph, "flatten", node, NULL);
         node = pair_node(graph, "linear", node, "out", 40.0, NULL);
         node = pair_node(graph, functions[i], node, NULL);

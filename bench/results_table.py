@@ -2,6 +2,8 @@
 """Puts a table of accuracies between two marks of a Markdown file.
 
     results_table.py FILE NAME < lines of {"tool", "net", "seed", "accuracy": {TEST: SHARE}, "seconds"}
+
+Lines without seconds, of runs beside other work, make a table without them.
 """
 import json
 import statistics
@@ -25,15 +27,19 @@ def cell(rows, test):
 
 
 def seconds(rows):
-    return f"{statistics.median(row['seconds'] for row in rows):.1f}" if rows else "–"
+    found = [row["seconds"] for row in rows if "seconds" in row]
+    return f"{statistics.median(found):.1f}" if found else "–"
 
 
-table = ["| net | tested on | kd2m, accuracy % | PyTorch, accuracy % | kd2m s | PyTorch s |",
-         "|---|---|---|---|---|---|"]
+timed = any("seconds" in row for tools in found.values() for rows in tools.values() for row in rows)
+heads = ["net", "tested on", "kd2m, accuracy %", "PyTorch, accuracy %"]
+heads += ["kd2m s", "PyTorch s"] if timed else []
+table = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
 for net, tools in found.items():
     ours, peer = tools.get("kd2m", []), tools.get("torch", [])
     for i, test in enumerate((ours or peer)[0]["accuracy"]):
-        times = [seconds(ours), seconds(peer)] if i == 0 else ["", ""]
-        table.append("| " + " | ".join([net, test, cell(ours, test), cell(peer, test), *times]) +
-                     " |")
+        cells = [net, test, cell(ours, test), cell(peer, test)]
+        if timed:
+            cells += [seconds(ours), seconds(peer)] if i == 0 else ["", ""]
+        table.append("| " + " | ".join(cells) + " |")
 replace(path, name, table)

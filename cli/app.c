@@ -126,14 +126,19 @@ void cli_watch_output(void) {
     atexit(check_output);
 }
 
-kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json) {
+kd2m_status cli_print_table_as(kd2m_context *context, kd2m_table *table,
+                               kd2m_status (*render)(const kd2m_table *, char **)) {
     char *text = NULL;
-    kd2m_status status = json ? kd2m_table_to_json(table, &text) : kd2m_table_to_text(table, &text);
+    kd2m_status status = render(table, &text);
     if (status == KD2M_OK && (fputs(text, stdout) < 0 || fflush(stdout) != 0))
         status = cli_fail(KD2M_ERROR_IO, "%s: %s", output_failure, strerror(errno));
     kd2m_text_free(context, text);
     kd2m_table_free(table);
     return status;
+}
+
+kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json) {
+    return cli_print_table_as(context, table, json ? kd2m_table_to_json : kd2m_table_to_text);
 }
 
 kd2m_status cli_print_json(json_t *object) {

@@ -60,7 +60,12 @@ int cli_exit_code(kd2m_context *context, kd2m_status status);
  * a full disk, say, it tells so and exits with 1. */
 void cli_watch_output(void);
 
-/* Prints a table as text or JSON on stdout, frees it and returns the status. */
+/* Prints what a kd2m_table_to_.. makes of a table on stdout, frees the table and returns the
+ * status. */
+kd2m_status cli_print_table_as(kd2m_context *context, kd2m_table *table,
+                               kd2m_status (*render)(const kd2m_table *, char **));
+
+/* The same as text or JSON. */
 kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json);
 
 /* Prints `object` (taken over) on stdout with a newline. */

@@ -49,10 +49,11 @@ KD2M_API kd2m_status kd2m_table_add_note(kd2m_table *table, const char *note);
 
 /*
  * Renders the table: owned text, to be given to kd2m_text_free. Text ends in a newline. JSON is
- * {"name":, "columns":[..], "rows":[{..}], "notes":[..]}.
+ * {"name":, "columns":[..], "rows":[{..}], "notes":[..]}; Markdown is a table with its notes below.
  */
 KD2M_API kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out);
 KD2M_API kd2m_status kd2m_table_to_json(const kd2m_table *table, char **out);
+KD2M_API kd2m_status kd2m_table_to_markdown(const kd2m_table *table, char **out);
 
 KD2M_END_DECLS
 

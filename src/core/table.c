@@ -249,6 +249,49 @@ cleanup:
     return status;
 }
 
+/* A text as a cell of Markdown: what would end the cell is escaped. */
+static kd2m_status append_markdown(kd2m_text *to, const char *text) {
+    kd2m_status status = KD2M_OK;
+    for (size_t length; *text && status == KD2M_OK; text += length) {
+        length = strcspn(text, "|");
+        status = length > 0 ? kd2m_text_append(to, "%.*s", (int)length, text)
+                            : kd2m_text_append(to, "\\|");
+        length = length > 0 ? length : 1;
+    }
+    return status;
+}
+
+kd2m_status kd2m_table_to_markdown(const kd2m_table *table, char **out) {
+    *out = NULL;
+    size_t columns = table->column_count;
+    char number[NUMBER_SIZE];
+    kd2m_text to = {table->context, NULL, 0, 0};
+    kd2m_status status = KD2M_OK;
+    for (size_t c = 0; c < columns; c++) {
+        KD2M_TRY(kd2m_text_append(&to, "| "));
+        KD2M_TRY(append_markdown(&to, table->columns[c].title));
+        KD2M_TRY(kd2m_text_append(&to, " "));
+    }
+    KD2M_TRY(kd2m_text_append(&to, "|\n"));
+    for (size_t c = 0; c < columns; c++)
+        KD2M_TRY(
+            kd2m_text_append(&to, table->columns[c].type == KD2M_COLUMN_TEXT ? "|---" : "|---:"));
+    KD2M_TRY(kd2m_text_append(&to, "|\n"));
+    for (size_t i = 0; i < table->row_count * columns; i++) {
+        KD2M_TRY(kd2m_text_append(&to, "| "));
+        KD2M_TRY(append_markdown(
+            &to, cell_text(number, &table->columns[i % columns], &table->cells[i])));
+        KD2M_TRY(kd2m_text_append(&to, (i + 1) % columns == 0 ? " |\n" : " "));
+    }
+    for (size_t i = 0; i < table->note_count; i++)
+        KD2M_TRY(kd2m_text_append(&to, "\n%s\n", table->notes[i]));
+    *out = to.text;
+    to.text = NULL;
+cleanup:
+    kd2m_free(table->context, to.text);
+    return status;
+}
+
 /* *out = the cell, a new reference; NULL where jansson is out of memory, for kd2m_json_set to see.
  */
 static kd2m_status cell_json(kd2m_context *context, json_t **out, const column *of,

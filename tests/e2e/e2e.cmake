@@ -6,6 +6,7 @@ function(kd2m_script_test name)
                          ENVIRONMENT "${KD2M_TEST_ENVIRONMENT}")
 endfunction()
 
+kd2m_script_test(metrics_doc ${CMAKE_SOURCE_DIR}/docs/metrics.md)
 if(KD2M_NN)
     kd2m_script_test(resume)
     kd2m_script_test(profile)

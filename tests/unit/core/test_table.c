@@ -198,6 +198,25 @@ static void many_rows_are_kept(void **state) {
     kd2m_table_free(table);
 }
 
+static void markdown_escapes_what_ends_a_cell(void **state) {
+    kd2m_table *table = create();
+    char *text = NULL;
+    (void)state;
+    fill(table, "a|b||", 12, 0.5, 1, 2);
+    EXPECT_OK(context, kd2m_table_add_row(table));
+    EXPECT_OK(context, kd2m_table_add_note(table, "of three seeds"));
+    EXPECT_OK(context, kd2m_table_to_markdown(table, &text));
+    assert_string_equal("| Student | Bytes | Loss | Right % |\n"
+                        "|---|---:|---:|---:|\n"
+                        "| a\\|b\\|\\| | 12 | 0.500 | 1.0 ± 2.0 |\n"
+                        "| - | - | - | - |\n"
+                        "\n"
+                        "of three seeds\n",
+                        text);
+    kd2m_text_free(context, text);
+    kd2m_table_free(table);
+}
+
 static void wrong_use_is_refused(void **state) {
     kd2m_table *table = create();
     (void)state;
@@ -245,6 +264,7 @@ int main(void) {
         cmocka_unit_test(long_cells_are_not_cut),
         cmocka_unit_test(empty_tables_are_shown),
         cmocka_unit_test(many_rows_are_kept),
+        cmocka_unit_test(markdown_escapes_what_ends_a_cell),
         cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(text_that_is_not_utf8_is_no_json),
     };

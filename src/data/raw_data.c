@@ -127,6 +127,7 @@ void kd2m_part_keep(kd2m_part *part, const unsigned char *keep) {
         kept += keep[i] != 0;
     keep_elements(part->values.values, sample * width, keep, part->rows);
     keep_elements(part->labels, sizeof *part->labels, keep, part->rows);
+    keep_elements(part->keys, sizeof *part->keys, keep, part->rows);
     for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
         keep_elements(part->codes[i], sizeof *part->codes[i], keep, part->rows);
     keep_elements(part->time, sizeof *part->time, keep, part->rows);

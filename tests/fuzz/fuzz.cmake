@@ -3,6 +3,8 @@
 # same target replays its corpus as a regression test.
 set(KD2M_FUZZ_SECONDS 10 CACHE STRING "Seconds that each fuzz target runs for in the tests")
 
+add_custom_target(fuzzers) # all of them
+
 function(kd2m_fuzz name)
     set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
     add_executable(fuzz_${name} fuzz/fuzz_${name}.c)
@@ -19,6 +21,7 @@ function(kd2m_fuzz name)
         target_sources(fuzz_${name} PRIVATE fuzz/replay.c)
         add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${corpus})
     endif()
+    add_dependencies(fuzzers fuzz_${name})
     set_tests_properties(fuzz_${name} PROPERTIES ENVIRONMENT "${KD2M_TEST_ENVIRONMENT}")
 endfunction()
 

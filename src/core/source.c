@@ -310,3 +310,8 @@ void kd2m_source_close(kd2m_source *source) {
 bool kd2m_file_exists(const char *path) {
     return access(path, R_OK) == 0;
 }
+
+bool kd2m_folder_exists(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}

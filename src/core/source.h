@@ -47,7 +47,8 @@ uint64_t kd2m_source_position(const kd2m_source *source);
 
 void kd2m_source_close(kd2m_source *source);
 
-/* Whether something readable stands at `path`. */
+/* Whether something readable stands at `path`; whether a folder does. */
 bool kd2m_file_exists(const char *path);
+bool kd2m_folder_exists(const char *path);
 
 #endif

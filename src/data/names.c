@@ -10,6 +10,7 @@
 
 #include "context.h"
 #include "memory.h"
+#include "source.h"
 #include "text.h"
 
 kd2m_status kd2m_names_add(kd2m_names *names, kd2m_context *context, const char *name) {
@@ -43,18 +44,13 @@ cleanup:
     return status;
 }
 
-static bool is_folder(const char *path) {
-    struct stat found;
-    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
-}
-
 static bool is_recording(const char *path) {
     static const char *const endings[] = {".csv", ".npy", ".csv.gz", ".npy.gz"};
     size_t length = strlen(path);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
         if (length > ending && strcmp(path + length - ending, endings[i]) == 0)
-            return !is_folder(path);
+            return !kd2m_folder_exists(path);
     }
     return false;
 }
@@ -95,7 +91,7 @@ static kd2m_status add_matches(kd2m_names *names, kd2m_context *context, const c
     }
     for (size_t i = 0; result == 0 && i < found.gl_pathc; i++) {
         const char *path = found.gl_pathv[i];
-        if (open_folders && is_folder(path))
+        if (open_folders && kd2m_folder_exists(path))
             KD2M_TRY(add_folder(names, context, path));
         else if (open_folders || is_recording(path))
             KD2M_TRY(kd2m_names_add(names, context, path));
@@ -113,7 +109,7 @@ kd2m_status kd2m_names_files(kd2m_names *names, kd2m_context *context, const cha
         const char *path = paths.items[i];
         struct stat found;
         size_t before = names->count;
-        if (is_folder(path))
+        if (kd2m_folder_exists(path))
             KD2M_TRY(add_folder(names, context, path));
         else if (stat(path, &found) == 0 || !strpbrk(path, "*?["))
             KD2M_TRY(kd2m_names_add(names, context, path));

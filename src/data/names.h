@@ -22,9 +22,8 @@ kd2m_status kd2m_names_split(kd2m_names *names, kd2m_context *context, const cha
 /*
  * Appends the files of 'PATH;PATH;..'. A path that does not exist is a pattern as the shell's (* ?
  * [..]) and means what fits it, sorted by bytes; a folder means the files *.csv, *.npy, *.csv.gz
- * and
- * *.npy.gz in it. Errors: KD2M_ERROR_USAGE (an empty path), KD2M_ERROR_IO (no file fits, a folder
- * can't be read), KD2M_ERROR_MEMORY.
+ * and *.npy.gz in it. Errors: KD2M_ERROR_USAGE (an empty path), KD2M_ERROR_IO (no file fits, a
+ * folder can't be read), KD2M_ERROR_MEMORY.
  */
 kd2m_status kd2m_names_files(kd2m_names *names, kd2m_context *context, const char *text);
 

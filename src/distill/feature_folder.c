@@ -8,34 +8,28 @@
 #include "feature_file.h"
 #include "kd2m/array.h"
 #include "memory.h"
+#include "names.h"
 #include "writer.h"
 
 static const char ending[] = ".npy";
-
-/* Names of the arrays, without their ending; each owned. */
-typedef struct array_names {
-    char **items;
-    size_t count, capacity;
-} array_names;
 
 static int compare(const void *left, const void *right) {
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-static kd2m_status add_name(kd2m_context *context, array_names *names, const char *file) {
+/* Appends the name of an array, without its ending. */
+static kd2m_status add_name(kd2m_context *context, kd2m_names *names, const char *file) {
     size_t length = strlen(file), end = sizeof ending - 1;
     kd2m_status status = KD2M_OK;
     if (length <= end || file[0] == '.' || strcmp(file + length - end, ending) != 0)
         return KD2M_OK;
-    KD2M_TRY(kd2m_grow(context, (void **)&names->items, &names->capacity, names->count,
-                       names->count + 1, sizeof *names->items));
-    KD2M_TRY(kd2m_text_copy(context, &names->items[names->count], file));
-    names->items[names->count++][length - end] = '\0';
+    KD2M_TRY(kd2m_names_add(names, context, file));
+    names->items[names->count - 1][length - end] = '\0';
 cleanup:
     return status;
 }
 
-static kd2m_status list_names(kd2m_context *context, array_names *names, const char *folder) {
+static kd2m_status list_names(kd2m_context *context, kd2m_names *names, const char *folder) {
     kd2m_status status = KD2M_OK;
     DIR *entries = opendir(folder);
     if (!entries)
@@ -77,7 +71,7 @@ cleanup:
 kd2m_status kd2m_feature_folder_read(kd2m_tensors **out, kd2m_context *context,
                                      const char *folder) {
     *out = NULL;
-    array_names names = {NULL, 0, 0};
+    kd2m_names names = {0};
     kd2m_tensors *tensors = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(list_names(context, &names, folder));
@@ -87,9 +81,7 @@ kd2m_status kd2m_feature_folder_read(kd2m_tensors **out, kd2m_context *context,
     *out = tensors;
     tensors = NULL;
 cleanup:
-    for (size_t i = 0; i < names.count; i++)
-        kd2m_free(context, names.items[i]);
-    kd2m_free(context, names.items);
+    kd2m_names_clear(&names, context);
     kd2m_tensors_free(tensors);
     return status;
 }

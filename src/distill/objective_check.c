@@ -43,8 +43,7 @@ static const char *refuse(const kd2m_bound_term *bound, const kd2m_teacher_info 
     if ((traits & KD2M_METRIC_LABELS) && !teacher->labelled)
         return teacher->mode == KD2M_TEACHER_MOMENTS
                    ? "needs the teacher's moments by class, [C,d] with 'features.weight', but "
-                     "there "
-                     "are those of all classes together"
+                     "there are those of all classes together"
                    : "needs the labels of the teacher's samples: add 'labels' to its file";
     return NULL;
 }

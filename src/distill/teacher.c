@@ -1,6 +1,5 @@
 /* What all kinds of teachers share: see teacher.h. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "context.h"
 #include "feature_file.h"
@@ -13,11 +12,6 @@
 
 static const char sought[] = "a teacher is a run folder, a model file, or features: a .safetensors "
                              "file or a folder of .npy files (docs/teachers-from-files.md)";
-
-static bool is_folder(const char *path) {
-    struct stat found;
-    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
-}
 
 /* *out = what FILE holds. */
 static kd2m_status read_file(kd2m_tensors **out, kd2m_context *context, const char *path) {
@@ -58,8 +52,8 @@ cleanup:
 /* Opens the kind that fits what is there. */
 static kd2m_status open_kind(kd2m_teacher *teacher, const char *path) {
     kd2m_tensors *tensors = NULL;
-    kd2m_status status = is_folder(path) ? read_folder(&tensors, teacher->context, path)
-                                         : read_file(&tensors, teacher->context, path);
+    kd2m_status status = kd2m_folder_exists(path) ? read_folder(&tensors, teacher->context, path)
+                                                  : read_file(&tensors, teacher->context, path);
     if (status != KD2M_OK)
         return status;
     return kd2m_model_file_is(tensors) ? kd2m_teacher_net_open(teacher, tensors, path)

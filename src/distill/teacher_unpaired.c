@@ -22,9 +22,9 @@ static void take_row(kd2m_teacher *teacher, size_t at, size_t row) {
 
 static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
                            uint64_t step) {
-    const kd2m_positions *drawn = ((const kd2m_stored *)teacher->own)->drawn;
+    kd2m_positions *drawn = ((kd2m_stored *)teacher->own)->drawn;
     (void)batch;
-    kd2m_positions_draw(((kd2m_stored *)teacher->own)->drawn, seed, DRAW_NUMBER, step);
+    kd2m_positions_draw(drawn, seed, DRAW_NUMBER, step);
     for (size_t i = 0; i < teacher->rows; i++)
         take_row(teacher, i, drawn->chosen[i]);
     return KD2M_OK;

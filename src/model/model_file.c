@@ -11,11 +11,11 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "context.h"
 #include "json.h"
 #include "memory.h"
+#include "source.h"
 #include "writer.h"
 
 #define FORMAT "1"
@@ -27,8 +27,7 @@ static const char transform_key[] = "kd2m.transform";
 
 /* *out = owned `path`, or the model inside it when it is a folder. */
 static kd2m_status resolve_path(kd2m_context *context, char **out, const char *path) {
-    struct stat found;
-    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode))
+    if (kd2m_folder_exists(path))
         return kd2m_join_path(context, out, path, "model.safetensors");
     return kd2m_text_copy(context, out, path);
 }

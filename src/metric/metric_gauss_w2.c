@@ -10,10 +10,10 @@
  * Cost: O((n + m) d) time, O(d) memory. Threads: the context's.
  */
 #include "metric_gauss_w2_full.h"
+#include "metric_gaussian.h"
 #include "metric_moments.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "context.h"
 
@@ -29,23 +29,9 @@ typedef struct gauss_w2_settings {
 #define ROW(...) KD2M_SETTINGS_ROW(gauss_w2_settings, __VA_ARGS__)
 static const kd2m_setting rows[] = {GAUSS_W2_SETTINGS(ROW)};
 
-static bool is_full(const kd2m_metric_unit *unit) {
-    const gauss_w2_settings *settings = unit->settings;
-    return strcmp(settings->cov, "full") == 0;
-}
-
-static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
-    (void)context;
-    if (!is_full(unit))
-        return KD2M_OK;
-    unit->traits |= KD2M_METRIC_ROTATION;
-    unit->traits &= ~(unsigned)KD2M_METRIC_MOMENTS; /* covariances count, too */
-    return KD2M_OK;
-}
-
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
-    return is_full(unit) ? kd2m_metric_gauss_w2_full_bytes(shape)
-                         : kd2m_metric_moments_bytes(shape->dim_x);
+    return kd2m_gaussian_is_full(unit) ? kd2m_metric_gauss_w2_full_bytes(shape)
+                                       : kd2m_metric_moments_bytes(shape->dim_x);
 }
 
 static kd2m_status from_moments(const kd2m_metric_call *call, kd2m_metric_result *result,
@@ -72,7 +58,8 @@ cleanup:
 
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
                             const kd2m_gradient *gradient) {
-    return (is_full(call->unit) ? kd2m_metric_gauss_w2_full : from_moments)(call, result, gradient);
+    return (kd2m_gaussian_is_full(call->unit) ? kd2m_metric_gauss_w2_full
+                                              : from_moments)(call, result, gradient);
 }
 
 const kd2m_metric_descriptor kd2m_metric_descriptor_gauss_w2 = {
@@ -88,7 +75,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_gauss_w2 = {
     .least_rows = 2,
     .settings = {rows, sizeof rows / sizeof *rows},
     .settings_size = sizeof(gauss_w2_settings),
-    .configure = configure,
+    .configure = kd2m_gaussian_configure_cov,
     .workspace = workspace,
     .evaluate = evaluate,
 };

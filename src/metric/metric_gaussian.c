@@ -37,20 +37,20 @@ bool kd2m_gaussian_is_full(const kd2m_metric_unit *unit) {
     return false;
 }
 
-void kd2m_gaussian_configure_cov(kd2m_metric_unit *unit) {
+kd2m_status kd2m_gaussian_configure_cov(kd2m_context *context, kd2m_metric_unit *unit) {
+    (void)context;
     if (!kd2m_gaussian_is_full(unit))
-        return;
+        return KD2M_OK;
     unit->traits |= KD2M_METRIC_ROTATION;
     unit->traits &= ~(unsigned)KD2M_METRIC_MOMENTS; /* covariances count, too */
+    return KD2M_OK;
 }
 
 kd2m_status kd2m_gaussian_configure_symmetric(kd2m_context *context, kd2m_metric_unit *unit) {
-    (void)context;
     const kd2m_gaussian_settings *settings = unit->settings;
     if (settings->reg == 0)
         unit->traits |= KD2M_METRIC_SYMMETRIC;
-    kd2m_gaussian_configure_cov(unit);
-    return KD2M_OK;
+    return kd2m_gaussian_configure_cov(context, unit);
 }
 
 size_t kd2m_gaussian_bytes(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {

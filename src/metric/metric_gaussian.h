@@ -46,8 +46,8 @@ typedef struct kd2m_gaussian_divergence {
 /* Whether the unit's setting cov is full. */
 bool kd2m_gaussian_is_full(const kd2m_metric_unit *unit);
 
-/* Fits the unit's traits to cov. */
-void kd2m_gaussian_configure_cov(kd2m_metric_unit *unit);
+/* A configure: fits the unit's traits to cov. */
+kd2m_status kd2m_gaussian_configure_cov(kd2m_context *context, kd2m_metric_unit *unit);
 
 /* The configure of a metric with kd2m_gaussian_settings that is symmetric but for the floor, which
  * is the teacher's. */

@@ -25,12 +25,6 @@ typedef struct kl_settings {
 #define ROW(...) KD2M_SETTINGS_ROW(kl_settings, __VA_ARGS__)
 static const kd2m_setting rows[] = {KL_SETTINGS(ROW)};
 
-static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
-    (void)context;
-    kd2m_gaussian_configure_cov(unit);
-    return KD2M_OK;
-}
-
 static kd2m_gaussian_term student_to_teacher(double parameter, double gap, double s, double t) {
     (void)parameter;
     return (kd2m_gaussian_term){
@@ -75,7 +69,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_kl = {
     .least_rows = 2,
     .settings = {rows, sizeof rows / sizeof *rows},
     .settings_size = sizeof(kl_settings),
-    .configure = configure,
+    .configure = kd2m_gaussian_configure_cov,
     .workspace = kd2m_gaussian_bytes,
     .evaluate = evaluate,
 };

@@ -36,8 +36,7 @@ static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
         return kd2m_fail(context, KD2M_ERROR_USAGE, "renyi:alpha=1 is kl; use kl");
     if (settings->alpha == 0.5 && settings->reg == 0)
         unit->traits |= KD2M_METRIC_SYMMETRIC;
-    kd2m_gaussian_configure_cov(unit);
-    return KD2M_OK;
+    return kd2m_gaussian_configure_cov(context, unit);
 }
 
 static kd2m_gaussian_term feature(double alpha, double gap, double s, double t) {

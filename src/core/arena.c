@@ -12,6 +12,11 @@ size_t kd2m_arena_bytes(size_t count, size_t size) {
     return kd2m_size_multiply(count, size, &bytes) ? kd2m_size_align(bytes) : SIZE_MAX;
 }
 
+size_t kd2m_arena_matrix_bytes(size_t rows, size_t columns, size_t size) {
+    size_t count;
+    return kd2m_size_multiply(rows, columns, &count) ? kd2m_arena_bytes(count, size) : SIZE_MAX;
+}
+
 size_t kd2m_arena_sum(size_t a, size_t b) {
     return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }

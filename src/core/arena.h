@@ -16,9 +16,11 @@ typedef struct kd2m_arena {
     size_t used;
 } kd2m_arena;
 
-/* What `count` elements of `size` bytes take in an arena, alignment included; SIZE_MAX on
- * overflow, which no arena can be reserved to. Sums of bounds saturate with kd2m_arena_sum. */
+/* What `count` elements of `size` bytes, or rows x columns of them, take in an arena, alignment
+ * included; SIZE_MAX on overflow, which no arena can be reserved to. Sums of bounds saturate with
+ * kd2m_arena_sum. */
 size_t kd2m_arena_bytes(size_t count, size_t size);
+size_t kd2m_arena_matrix_bytes(size_t rows, size_t columns, size_t size);
 size_t kd2m_arena_sum(size_t a, size_t b);
 
 /* Starts empty; nothing is allocated. */

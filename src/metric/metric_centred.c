@@ -15,14 +15,11 @@
 
 #include "context.h"
 #include "gemm.h"
-#include "memory.h"
 #include "metric_moments.h"
 #include "parallel.h"
 
 size_t kd2m_matrix_bytes(size_t rows, size_t columns) {
-    size_t count;
-    return kd2m_size_multiply(rows, columns, &count) ? kd2m_arena_bytes(count, sizeof(double))
-                                                     : SIZE_MAX;
+    return kd2m_arena_matrix_bytes(rows, columns, sizeof(double));
 }
 
 kd2m_status kd2m_take_matrix(const kd2m_metric_call *call, double **out, size_t rows,

@@ -17,7 +17,6 @@
 
 #include "context.h"
 #include "gemm.h"
-#include "memory.h"
 #include "parallel.h"
 
 /* Far below what float costs can tell, so that value and gradient are the converged ones. */
@@ -125,10 +124,7 @@ cleanup:
 }
 
 static size_t centred_bytes(size_t rows, size_t dim) {
-    size_t count = 0;
-    if (!kd2m_size_multiply(rows, dim, &count))
-        return SIZE_MAX;
-    return kd2m_arena_sum(kd2m_arena_bytes(count, sizeof(float)),
+    return kd2m_arena_sum(kd2m_arena_matrix_bytes(rows, dim, sizeof(float)),
                           kd2m_arena_bytes(dim, sizeof(double)));
 }
 

@@ -8,7 +8,6 @@
 #include <math.h>
 
 #include "context.h"
-#include "memory.h"
 
 kd2m_ground kd2m_ground_of(const kd2m_metric_call *call) {
     if (call->ground)
@@ -121,10 +120,7 @@ size_t kd2m_ground_mean_bytes(const kd2m_metric_shape *shape) {
 }
 
 size_t kd2m_ground_matrix_bytes(const kd2m_metric_shape *shape) {
-    size_t count = 0;
-    if (!kd2m_size_multiply(shape->n, shape->m, &count))
-        return SIZE_MAX;
-    return kd2m_arena_bytes(count, sizeof(float));
+    return kd2m_arena_matrix_bytes(shape->n, shape->m, sizeof(float));
 }
 
 size_t kd2m_ground_scratch_bytes(const kd2m_metric_shape *shape) {

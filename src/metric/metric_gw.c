@@ -19,7 +19,6 @@
 #include "context.h"
 #include "gemm.h"
 #include "gromov.h"
-#include "memory.h"
 #include "metric_transport.h"
 #include "parallel.h"
 
@@ -35,22 +34,17 @@ typedef struct gw_settings {
 #define ROW(...) KD2M_SETTINGS_ROW(gw_settings, __VA_ARGS__)
 static const kd2m_setting rows[] = {GW_SETTINGS(ROW)};
 
-static size_t product_bytes(size_t a, size_t b, size_t size) {
-    size_t count = 0;
-    return kd2m_size_multiply(a, b, &count) ? kd2m_arena_bytes(count, size) : SIZE_MAX;
-}
-
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
     (void)unit;
     size_t n = shape->n, m = shape->m;
     const size_t parts[] = {
-        product_bytes(n, n, sizeof(double)),
-        product_bytes(m, m, sizeof(double)),
+        kd2m_arena_matrix_bytes(n, n, sizeof(double)),
+        kd2m_arena_matrix_bytes(m, m, sizeof(double)),
         kd2m_gromov_bytes(n, m),
-        product_bytes(n, m, sizeof(double)), /* P dY */
-        product_bytes(n, n, sizeof(double)), /* S */
-        product_bytes(n, n, sizeof(float)),
-        product_bytes(n, shape->dim_x, sizeof(float)),
+        kd2m_arena_matrix_bytes(n, m, sizeof(double)), /* P dY */
+        kd2m_arena_matrix_bytes(n, n, sizeof(double)), /* S */
+        kd2m_arena_matrix_bytes(n, n, sizeof(float)),
+        kd2m_arena_matrix_bytes(n, shape->dim_x, sizeof(float)),
         kd2m_arena_bytes(n, sizeof(double)),
         kd2m_arena_bytes(shape->dim_x, sizeof(double)),
     };

@@ -19,7 +19,6 @@
 #include "context.h"
 #include "gemm.h"
 #include "line.h"
-#include "memory.h"
 #include "parallel.h"
 #include "rng.h"
 
@@ -43,19 +42,15 @@ static size_t count_of(const kd2m_metric_unit *unit) {
     return (size_t)((const sw2_settings *)unit->settings)->proj;
 }
 
-static size_t product_bytes(size_t a, size_t b, size_t size) {
-    size_t count = 0;
-    return kd2m_size_multiply(a, b, &count) ? kd2m_arena_bytes(count, size) : SIZE_MAX;
-}
-
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
     size_t k = count_of(unit), most = shape->n > shape->m ? shape->n : shape->m;
     const size_t parts[] = {
-        product_bytes(k, shape->dim_x, sizeof(float)),
-        product_bytes(k, shape->n, sizeof(float)),
-        product_bytes(k, shape->m, sizeof(float)),
-        product_bytes(most, shape->dim_x, sizeof(float)),
-        product_bytes(MOST_PARTS, kd2m_line_scratch(shape->n, shape->m), sizeof(uint64_t)),
+        kd2m_arena_matrix_bytes(k, shape->dim_x, sizeof(float)),
+        kd2m_arena_matrix_bytes(k, shape->n, sizeof(float)),
+        kd2m_arena_matrix_bytes(k, shape->m, sizeof(float)),
+        kd2m_arena_matrix_bytes(most, shape->dim_x, sizeof(float)),
+        kd2m_arena_matrix_bytes(MOST_PARTS, kd2m_line_scratch(shape->n, shape->m),
+                                sizeof(uint64_t)),
         kd2m_arena_bytes(shape->dim_x, sizeof(double)),
         kd2m_arena_bytes(k, sizeof(double)),
     };

@@ -26,7 +26,6 @@
 
 #include "context.h"
 #include "gemm.h"
-#include "memory.h"
 #include "parallel.h"
 #include "simd.h"
 
@@ -53,10 +52,7 @@ kd2m_pair_factors kd2m_pair_factors_of(const kd2m_metric_call *call, bool unbias
 }
 
 static size_t side_bytes(size_t rows, size_t dim) {
-    size_t count;
-    if (!kd2m_size_multiply(rows, dim, &count))
-        return SIZE_MAX;
-    size_t bytes = kd2m_arena_sum(kd2m_arena_bytes(count, sizeof(float)),
+    size_t bytes = kd2m_arena_sum(kd2m_arena_matrix_bytes(rows, dim, sizeof(float)),
                                   kd2m_arena_bytes(dim, sizeof(double)));
     bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(double))); /* shares */
     bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(float)));

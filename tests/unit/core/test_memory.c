@@ -173,6 +173,9 @@ static void arena_sizes_saturate(void **state) {
     assert_int_equal(128, kd2m_arena_bytes(9, 8));
     assert_true(kd2m_arena_bytes(SIZE_MAX / 4, 8) == SIZE_MAX);
     assert_true(kd2m_arena_bytes(SIZE_MAX - 5, 1) == SIZE_MAX);
+    assert_int_equal(kd2m_arena_bytes(21, 8), kd2m_arena_matrix_bytes(3, 7, 8));
+    assert_true(kd2m_arena_matrix_bytes(SIZE_MAX / 2, 3, 1) == SIZE_MAX);
+    assert_true(kd2m_arena_matrix_bytes(SIZE_MAX / 4, 3, 8) == SIZE_MAX);
     assert_int_equal(192, kd2m_arena_sum(64, 128));
     assert_true(kd2m_arena_sum(SIZE_MAX, 64) == SIZE_MAX);
     assert_true(kd2m_arena_sum(64, SIZE_MAX) == SIZE_MAX);

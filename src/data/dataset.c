@@ -108,10 +108,10 @@ static kd2m_status check_times(const kd2m_dataset *dataset, const kd2m_part *par
     return KD2M_OK;
 }
 
-static uint64_t digest_part(uint64_t digest, const kd2m_part *part, size_t sample_size) {
-    size_t width = part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
+/* The values are in it by the rows' keys, which have them. */
+static uint64_t digest_part(uint64_t digest, const kd2m_part *part) {
     digest = kd2m_digest(digest, &part->rows, sizeof part->rows);
-    digest = kd2m_digest(digest, part->values.values, part->rows * sample_size * width);
+    digest = kd2m_digest(digest, part->keys, part->rows * sizeof *part->keys);
     digest = kd2m_digest(digest, part->labels, part->rows * sizeof *part->labels);
     for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)
         if (part->codes[i])
@@ -135,10 +135,9 @@ static uint64_t digest_columns(uint64_t digest, const kd2m_raw_data *raw) {
 
 static void digest_data(kd2m_dataset *dataset) {
     const kd2m_raw_data *raw = &dataset->raw;
-    size_t size = kd2m_dataset_sample_size(dataset);
     dataset->digest = kd2m_digest(KD2M_DIGEST_START, raw->shape, sizeof raw->shape);
-    dataset->digest = digest_part(dataset->digest, &raw->train, size);
-    dataset->digest = digest_part(dataset->digest, &raw->test, size);
+    dataset->digest = digest_part(dataset->digest, &raw->train);
+    dataset->digest = digest_part(dataset->digest, &raw->test);
     dataset->digest = digest_columns(dataset->digest, raw);
 }
 
@@ -212,8 +211,8 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     KD2M_TRY(check_times(dataset, &raw->test, "test"));
     if (raw->classes == 0)
         raw->classes = (size_t)highest + 1;
-    digest_data(dataset);
     KD2M_TRY(kd2m_raw_data_make_keys(context, raw));
+    digest_data(dataset);
     KD2M_TRY(kd2m_raw_data_select(context, raw, settings->classes));
     KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     KD2M_TRY(kd2m_dataset_split(dataset, settings));

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """docs/performance.md's tables of metrics: kd2m beside POT and PyTorch in one run, value and gradient.
 
-    bench/metrics.py [METRIC...]         all that this build and peers/metrics.py have, or those named
-    bench/metrics.py --quick [METRIC...] up to 512 rows, printed and not put into the document
+    bench/metrics.py [--most ROWS]               all that this build and peers/metrics.py have
+    bench/metrics.py [--most ROWS] METRIC...     those named, printed and not put into the document
 
 Both work on the same files, take turns and use two threads; PyTorch's and POT's BLAS is told what the
 processor is. A cell is
@@ -139,15 +139,17 @@ def table(metrics, sizes, rates, columns=lambda n: n):
 
 def main():
     arguments = sys.argv[1:]
-    quick = "--quick" in arguments
-    chosen = [name for name in arguments if name != "--quick"] or list(PEERS)
-    sizes = tuple(n for n in SIZES if n <= 512) if quick else SIZES
+    most = SIZES[-1]
+    if arguments[:1] == ["--most"]:
+        most, arguments = int(arguments[1]), arguments[2:]
+    sizes = tuple(n for n in SIZES if n <= most)
+    chosen = arguments or list(PEERS)
     rates = machine()
     print(f"{rates['flops'] / 1e9:.0f} GFLOP/s, {rates['bytes'] / 1e9:.1f} GB/s", file=sys.stderr)
     equal = table(chosen, sizes, rates)
     unequal = table([name for name in chosen if name in ("w2", "w1")], sizes, rates,
                     columns=lambda n: n * 3 // 4 + 1)
-    if quick:
+    if arguments:
         print("\n".join(equal + unequal))
     else:
         replace("docs/performance.md", "metrics", equal)

@@ -14,6 +14,10 @@
 
 #ifdef KD2M_WITH_NN
 #include <oneapi/dnnl/dnnl.h>
+
+#include "parallel.h"
+
+#define PART ((size_t)64) /* rows or columns that are worth a thread */
 #endif
 
 /* BLAS ends the process on a bad leading dimension, so it must never see one. */
@@ -33,18 +37,60 @@ static kd2m_status check_shape(kd2m_context *context, bool transpose_a, bool tra
 }
 
 #ifdef KD2M_WITH_NN
-static kd2m_status onednn_product(kd2m_context *context, bool transpose_a, bool transpose_b,
-                                  size_t m, size_t n, size_t k, float alpha, const float *a,
-                                  size_t lda, const float *b, size_t ldb, float beta, float *c,
-                                  size_t ldc) {
-    dnnl_status_t code = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', (dnnl_dim_t)m,
-                                    (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a, (dnnl_dim_t)lda, b,
-                                    (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
-    if (code == dnnl_success)
+/* A product; the work of a part is some rows or columns of C. */
+typedef struct product {
+    bool transpose_a, transpose_b;
+    size_t m, n, k;
+    float alpha;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    float beta;
+    float *c;
+    size_t ldc;
+    int code; /* of a part that failed; dnnl_success */
+} product;
+
+static void multiply(product *p, size_t row, size_t rows, size_t column, size_t columns) {
+    const float *a = p->a + row * (p->transpose_a ? 1 : p->lda);
+    const float *b = p->b + column * (p->transpose_b ? p->ldb : 1);
+    dnnl_status_t code =
+        dnnl_sgemm(p->transpose_a ? 'T' : 'N', p->transpose_b ? 'T' : 'N', (dnnl_dim_t)rows,
+                   (dnnl_dim_t)columns, (dnnl_dim_t)p->k, p->alpha, a, (dnnl_dim_t)p->lda, b,
+                   (dnnl_dim_t)p->ldb, p->beta, p->c + row * p->ldc + column, (dnnl_dim_t)p->ldc);
+    if (code != dnnl_success) {
+#pragma omp atomic write
+        p->code = (int)code;
+    }
+}
+
+static void multiply_rows(void *user, size_t begin, size_t end, int worker) {
+    product *p = user;
+    (void)worker;
+    multiply(p, begin, end - begin, 0, p->n);
+}
+
+static void multiply_columns(void *user, size_t begin, size_t end, int worker) {
+    product *p = user;
+    (void)worker;
+    multiply(p, 0, p->m, begin, end - begin);
+}
+
+/* A transposed operand is what costs most to pack. Each thread packs its part of it, where oneDNN's
+ * own division may have every thread pack the whole. */
+static kd2m_status onednn_product(kd2m_context *context, product *p) {
+    if (p->transpose_b)
+        kd2m_parallel_for(context, p->n, PART, multiply_columns, p);
+    else if (p->transpose_a)
+        kd2m_parallel_for(context, p->m, PART, multiply_rows, p);
+    else
+        multiply(p, 0, p->m, 0, p->n);
+    if (p->code == dnnl_success)
         return KD2M_OK;
-    if (code == dnnl_out_of_memory)
+    if (p->code == dnnl_out_of_memory)
         return kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory in a matrix product");
-    return kd2m_fail(context, KD2M_ERROR_INTERNAL, "dnnl_sgemm failed with code %d", (int)code);
+    return kd2m_fail(context, KD2M_ERROR_INTERNAL, "dnnl_sgemm failed with code %d", p->code);
 }
 #endif
 
@@ -57,8 +103,8 @@ kd2m_status kd2m_gemm(kd2m_context *context, bool transpose_a, bool transpose_b,
     int threads = kd2m_blas_enter(context);
 #ifdef KD2M_WITH_NN
     if (k > 0) /* for k = 0 dnnl_sgemm leaves C as it is, unscaled */
-        status = onednn_product(context, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
-                                beta, c, ldc);
+        status = onednn_product(context, &(product){transpose_a, transpose_b, m, n, k, alpha, a,
+                                                    lda, b, ldb, beta, c, ldc, dnnl_success});
     else
 #endif
         cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,

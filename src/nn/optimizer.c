@@ -1,7 +1,8 @@
 /*
  * Optimisers: see optimizer.h; the arithmetic is in update.c.
  *
- * The parameters of all nets are cut into chunks of fixed size, which are shared among the threads.
+ * The parameters of all nets are cut into chunks of fixed size, which are shared among the threads,
+ * to each its part of every parameter.
  * The norm is a sum over chunks in their order, so a step gives the same bits whatever the number
  * of threads.
  * Time O(weights) a step, memory one float (SGD) or two (AdamW) a weight, set aside beforehand: a
@@ -11,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "context.h"
@@ -136,6 +138,17 @@ cleanup:
     return status;
 }
 
+/* By where a chunk lies in its parameter, so that each thread gets the same share of every one:
+ * that which its part of the products is about, and its cache holds. */
+static int by_place(const void *a, const void *b) {
+    const chunk *one = a, *other = b;
+    double place = (double)one->begin / (double)one->slot->parameter->count;
+    double other_place = (double)other->begin / (double)other->slot->parameter->count;
+    if (place != other_place)
+        return place < other_place ? -1 : 1;
+    return one->slot < other->slot ? -1 : one->slot > other->slot;
+}
+
 /* Sets aside state for all slots and cuts them into chunks. */
 static kd2m_status make_state(kd2m_optimizer *optimizer, size_t weights) {
     kd2m_context *context = optimizer->context;
@@ -158,6 +171,7 @@ static kd2m_status make_state(kd2m_optimizer *optimizer, size_t weights) {
                 .count = count - begin < CHUNK ? count - begin : CHUNK,
             };
     }
+    qsort(optimizer->chunks, next, sizeof *optimizer->chunks, by_place);
 cleanup:
     return status;
 }

@@ -12,6 +12,7 @@ typedef struct distance_options {
     const char *metric;
     const char *gradient;
     long repeat;
+    int strict;
 } distance_options;
 
 enum {
@@ -23,7 +24,8 @@ enum {
     KEY_COLUMN_A,
     KEY_COLUMN_B,
     KEY_GRADIENT,
-    KEY_REPEAT
+    KEY_REPEAT,
+    KEY_STRICT
 };
 
 static const struct argp_option options[] = {
@@ -37,6 +39,7 @@ static const struct argp_option options[] = {
     {"column-b", KEY_COLUMN_B, "NAME=C.npy", 0, "Column of B's rows", 1},
     {"grad-out", KEY_GRADIENT, "G.npy", 0, "Write the gradient with respect to A", 1},
     {"repeat", KEY_REPEAT, "N", 0, "Evaluate N times and tell the median time (default: 1)", 1},
+    {"strict", KEY_STRICT, NULL, 0, "Fail where the metric's solver did not converge", 1},
     {0},
 };
 
@@ -70,6 +73,9 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         given->repeat = strtol(text, &end, 10);
         if (*end || given->repeat < 1 || given->repeat > 100000)
             argp_error(state, "--repeat takes a number from 1 to 100000, not '%s'", text);
+        return 0;
+    case KEY_STRICT:
+        given->strict = 1;
         return 0;
     case ARGP_KEY_ARG:
         if (given->sides[1].features)
@@ -143,7 +149,16 @@ static kd2m_status print_result(const kd2m_metric *metric, const kd2m_metric_res
         (int)result->fallbacks, "constants", constants));
 }
 
-static kd2m_status distance(kd2m_context *context, const distance_options *given, int json) {
+/* On stderr, where standard output may be read by a program. */
+static void note_unconverged(kd2m_context *context, const kd2m_metric *metric,
+                             const kd2m_metric_result *result) {
+    if (kd2m_metric_certify(metric, result) != KD2M_OK)
+        fprintf(stderr, "kd2m: warning: %s; --strict makes this an error\n",
+                kd2m_context_message(context));
+}
+
+static kd2m_status distance(kd2m_context *context, const distance_options *given,
+                            const cli_common *common) {
     cli_sample sides[2];
     kd2m_metric *metric = NULL;
     float *rows = NULL;
@@ -152,8 +167,10 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
     double seconds = 0;
     memset(sides, 0, sizeof sides);
     kd2m_status status = kd2m_metric_create(&metric, context, given->metric);
-    if (status == KD2M_OK)
+    if (status == KD2M_OK) {
         kd2m_metric_describe(metric, &info);
+        kd2m_metric_set_strict(metric, given->strict);
+    }
     for (int i = 0; status == KD2M_OK && i < 2; i++)
         status = cli_sample_read(&sides[i], context, &given->sides[i],
                                  (info.traits & KD2M_METRIC_ON_LOGITS) != 0);
@@ -179,7 +196,9 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
         status = kd2m_array_write(context, &array, given->gradient);
     }
     if (status == KD2M_OK)
-        status = print_result(metric, &result, seconds, json);
+        status = print_result(metric, &result, seconds, common->json);
+    if (status == KD2M_OK && !common->quiet)
+        note_unconverged(context, metric, &result);
 cleanup:
     free(rows);
     kd2m_metric_free(metric);
@@ -208,7 +227,7 @@ int cli_distance(int argc, char **argv) {
     cli_common common = {0};
     cli_parse(&argp, argc, argv, &given, &common, NULL);
     kd2m_context *context = cli_context(&common);
-    int code = cli_exit_code(context, distance(context, &given, common.json));
+    int code = cli_exit_code(context, distance(context, &given, &common));
     kd2m_context_free(context);
     return code;
 }

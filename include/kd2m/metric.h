@@ -118,13 +118,27 @@ KD2M_API void kd2m_metric_seek(kd2m_metric *metric, uint64_t seed, uint64_t draw
  * Value and, unless `gradient` is NULL, gradient. Calls prepare itself if it never was.
  * Errors: KD2M_ERROR_INPUT: rows, dim or classes that do not fit, labels or a column missing or
  * negative, NaN or infinity (the message counts them and gives the first place), no group in
- * common; KD2M_ERROR_NUMERIC: the value is infinite, or distances leave float's range;
- * KD2M_ERROR_USAGE: a gradient stride below its width; KD2M_ERROR_MEMORY. On failure the gradient's
- * content is undefined.
+ * common; KD2M_ERROR_NUMERIC: the value is infinite, distances leave float's range,
+ * or a strict metric did not converge; KD2M_ERROR_USAGE: a gradient stride below its width;
+ * KD2M_ERROR_MEMORY. On failure the gradient's content is undefined.
  */
 KD2M_API kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x,
                                           const kd2m_sample *y, kd2m_metric_result *result,
                                           const kd2m_gradient *gradient);
+
+/*
+ * KD2M_OK where the solver behind a result of this metric converged; else KD2M_ERROR_NUMERIC, and
+ * the message says how far it came and what helps.
+ */
+KD2M_API kd2m_status kd2m_metric_certify(const kd2m_metric *metric,
+                                         const kd2m_metric_result *result);
+
+/*
+ * With `strict` 1, evaluate fails as kd2m_metric_certify does where the solver did not converge;
+ * *result then holds what it found. A new metric is not strict: such a value is given, and said to
+ * be one.
+ */
+KD2M_API void kd2m_metric_set_strict(kd2m_metric *metric, int strict);
 
 /*
  * The constants that prepare resolved, e.g. "sigma". Index runs over 0..; KD2M_ERROR_USAGE behind

@@ -23,6 +23,7 @@ struct kd2m_metric {
     uint64_t seed, next; /* the number of the next preparation's draw */
     uint64_t drawn;      /* and of the last one's */
     bool prepared;
+    bool strict; /* a value that did not converge is an error */
 };
 
 kd2m_status kd2m_metric_create(kd2m_metric **out, kd2m_context *context, const char *spec) {
@@ -147,6 +148,31 @@ cleanup:
     return status;
 }
 
+/* Whether the unit, or one inside it, has a key of this name. */
+static bool has_key(const kd2m_metric_unit *unit, const char *key) {
+    for (; unit; unit = unit->inner)
+        for (size_t i = 0; i < unit->descriptor->settings.count; i++)
+            if (strcmp(unit->descriptor->settings.rows[i].name, key) == 0)
+                return true;
+    return false;
+}
+
+kd2m_status kd2m_metric_certify(const kd2m_metric *metric, const kd2m_metric_result *result) {
+    const kd2m_certificate *found = &result->certificate;
+    if (found->converged)
+        return KD2M_OK;
+    return kd2m_fail(metric->context, KD2M_ERROR_NUMERIC,
+                     "%s did not converge: gap %.2g and marginal error %.2g after %lld iterations; "
+                     "%s",
+                     metric->text, found->gap, found->marginal_error, (long long)found->iterations,
+                     has_key(metric->unit, "iters") ? "raise iters= or eps="
+                                                    : "compare fewer rows, or take another metric");
+}
+
+void kd2m_metric_set_strict(kd2m_metric *metric, int strict) {
+    metric->strict = strict != 0;
+}
+
 static void fill_zero(float *values, size_t stride, size_t rows, size_t dim) {
     for (size_t i = 0; values && i < rows; i++)
         memset(values + i * stride, 0, dim * sizeof *values);
@@ -194,6 +220,8 @@ kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x, cons
         goto cleanup;
     }
     *result = found;
+    if (metric->strict)
+        status = kd2m_metric_certify(metric, result);
 cleanup:
     return status;
 }

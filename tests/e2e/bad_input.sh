@@ -46,6 +46,8 @@ zeros 16 | npy large.npy '<f4' '(1000000000, 4)'
 zeros 16 | npy object.npy '|O' '(2, 2)'
 zeros 96 | npy cube.npy '<f4' '(1, 2, 12)'
 echo 'not an array' >text.npy
+printf '\x00\x00\x00\x00\x00\x00\x80\x3f\x00\x00\x40\x40' | npy c.npy '<f4' '(3, 1)' # 0, 1, 3
+printf '\x00\x00\x00\x40\x00\x00\x80\x40\x00\x00\xe0\x40' | npy d.npy '<f4' '(3, 1)' # 2, 4, 7
 zeros 96 | npy whole.npy '<f4' '(6, 4)'
 gzip -c whole.npy | head -c 60 >cut.npy
 
@@ -78,6 +80,8 @@ for file in short long huge large object text cut missing; do
 done
 expect 1 "can't be written" "$kd2m" distance a.npy b.npy --metric w2 --grad-out nowhere/g.npy
 expect 2 "npy" "$kd2m" distance a.npy --metric w2
+expect 1 "sinkhorn:eps=0.05,abs=0,iters=1 did not converge: gap .* after 1 iterations; raise iters= or eps=" "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --strict
+"$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --json 2>err.txt | grep -q '"converged":false' && grep -q "warning: sinkhorn.* --strict makes this an error" err.txt || { echo "FAILED: a value that did not converge"; failures=$((failures + 1)); }
 expect 2 "repeat" "$kd2m" distance a.npy b.npy --metric w2 --repeat -3
 expect 2 "no command" "$kd2m" distnace a.npy b.npy
 expect 2 "option" "$kd2m" train --no-such-option

@@ -243,6 +243,77 @@ static void test_columns_that_do_not_fit(void **state) {
     problem_close(&opened);
 }
 
+/* The whole is as sure as its least sure group: its certificate is put together from those that the
+ * groups have by themselves. */
+static void test_certificates_of_groups_add_up(void **state) {
+    (void)state;
+    kd2m_certificate worst = {.converged = 1};
+    size_t unconverged = 0;
+    problem_fill(&given, 11, 24, 24, 3);
+    for (size_t i = 0; i < 24; i++) {
+        given.x.labels[i] = given.y.labels[i] = (int32_t)(i / 8);
+        for (size_t k = 0; i < 8 && k < 3; k++) /* the first group is all alike: done at once */
+            given.x.values[i * given.x.stride + k] = given.y.values[i * given.y.stride + k] = 1;
+    }
+    kd2m_metric_result whole = result_of("cond(sinkhorn:eps=0.001,iters=2)", NULL);
+    for (int32_t label = 0; label < 3; label++) {
+        metric_problem all = given;
+        given.x.rows = given.y.rows = 8;
+        for (size_t i = 0; i < 8 * given.x.stride; i++) {
+            given.x.values[i] = all.x.values[(size_t)label * 8 * given.x.stride + i];
+            given.y.values[i] = all.y.values[(size_t)label * 8 * given.y.stride + i];
+        }
+        kd2m_certificate part = result_of("sinkhorn:eps=0.001,iters=2", NULL).certificate;
+        given = all;
+        worst.gap = fmax(worst.gap, part.gap);
+        worst.marginal_error = fmax(worst.marginal_error, part.marginal_error);
+        worst.iterations += part.iterations;
+        worst.converged = worst.converged && part.converged;
+        unconverged += !part.converged;
+    }
+    assert_int_equal(unconverged, 2);
+    assert_true(worst.marginal_error > 0);
+    assert_false(whole.certificate.converged);
+    assert_true(whole.certificate.gap == worst.gap);
+    assert_true(whole.certificate.marginal_error == worst.marginal_error);
+    assert_int_equal(whole.certificate.iterations, worst.iterations);
+    assert_true(result_of("cond(sinkhorn)", NULL).certificate.converged);
+}
+
+/* A strict metric refuses what another one gives, with the same figures in its message. */
+static void test_strict(void **state) {
+    (void)state;
+    static const char *const specs[] = {"sinkhorn:iters=2", "cond(uot:iters=2)",
+                                        "joint(sinkhorn-div:iters=2)"};
+    kd2m_metric_result result;
+    problem_fill(&given, 12, 12, 12, 3);
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        problem_metric opened = problem_open(context, specs[s]);
+        EXPECT_OK(context, problem_evaluate(&opened, &given, &result, NULL));
+        assert_false(result.certificate.converged);
+        double value = result.value;
+        EXPECT_STATUS(context, KD2M_ERROR_NUMERIC, kd2m_metric_certify(opened.metric, &result));
+        EXPECT_MESSAGE(context, "raise iters= or eps=");
+        kd2m_metric_set_strict(opened.metric, 1);
+        EXPECT_STATUS(context, KD2M_ERROR_NUMERIC,
+                      problem_evaluate(&opened, &given, &result, gradient));
+        EXPECT_MESSAGE(context, opened.info.spec);
+        EXPECT_MESSAGE(context, "did not converge: gap ");
+        assert_true(result.value == value);
+        kd2m_metric_set_strict(opened.metric, 0);
+        EXPECT_OK(context, problem_evaluate(&opened, &given, &result, gradient));
+        problem_close(&opened);
+    }
+    problem_metric exact = problem_open(context, "w2");
+    kd2m_metric_set_strict(exact.metric, 1);
+    result = problem_result(&exact, &given, NULL);
+    EXPECT_OK(context, kd2m_metric_certify(exact.metric, &result));
+    result.certificate.converged = 0;
+    EXPECT_STATUS(context, KD2M_ERROR_NUMERIC, kd2m_metric_certify(exact.metric, &result));
+    EXPECT_MESSAGE(context, "compare fewer rows, or take another metric");
+    problem_close(&exact);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_class_on_one_side_is_dropped),
@@ -255,6 +326,8 @@ int main(void) {
         cmocka_unit_test(test_a_class_without_weight_is_dropped),
         cmocka_unit_test(test_groups_by_column),
         cmocka_unit_test(test_columns_that_do_not_fit),
+        cmocka_unit_test(test_certificates_of_groups_add_up),
+        cmocka_unit_test(test_strict),
     };
     context = testing_context(2);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

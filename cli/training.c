@@ -50,13 +50,13 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 }
 
 static json_t *result_json(const kd2m_run_result *result, const char *out, int with_teacher) {
-    json_t *object =
-        json_pack("{s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I}", "run", out, "test_accuracy",
-                  cli_real(result->test_accuracy), "test_loss", cli_real(result->test_loss),
-                  "validation_accuracy", cli_real(result->validation_accuracy), "parameters",
-                  (json_int_t)result->parameters, "seconds", cli_real(result->seconds),
-                  "images_per_second", cli_real(result->samples_per_second), "epochs",
-                  (json_int_t)result->epochs, "best_epoch", (json_int_t)result->best_epoch);
+    json_t *object = json_pack(
+        "{s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:I}", "run", out, "test_accuracy",
+        cli_real(result->test_accuracy), "test_loss", cli_real(result->test_loss),
+        "validation_accuracy", cli_real(result->validation_accuracy), "parameters",
+        (json_int_t)result->parameters, "seconds", cli_real(result->seconds), "images_per_second",
+        cli_real(result->samples_per_second), "epochs", (json_int_t)result->epochs, "best_epoch",
+        (json_int_t)result->best_epoch, "unconverged", (json_int_t)result->unconverged);
     if (object && with_teacher)
         json_object_set_new(object, "teacher_accuracy", cli_real(result->teacher_accuracy));
     return object;
@@ -79,6 +79,8 @@ static void print_result(const kd2m_run_result *result, const char *out, int wit
                (long long)result->best_epoch);
     if (with_teacher && isfinite(result->teacher_accuracy))
         printf("; teacher %.4f", result->teacher_accuracy);
+    if (result->unconverged > 0)
+        printf("; %lld values NOT converged", (long long)result->unconverged);
     printf("; %zu parameters, %.1f s, %.0f samples/s\n", result->parameters, result->seconds,
            result->samples_per_second);
 }

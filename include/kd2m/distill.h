@@ -3,7 +3,8 @@
  *
  * A run trains one net on a data set, alone or under a teacher, and leaves a folder:
  *     config.json        all settings, versions, seed, digests of data and teacher
- *     log.jsonl          one line an epoch: every loss term, its gradient's share, accuracy
+ *     log.jsonl          one line an epoch: every loss term, its gradient's share, its solver's
+ *                        certificate, accuracy
  *     model.safetensors  the net alone, with the normalisation of its input
  *     checkpoint/        what --resume goes on from, to the bit
  *     result.json        the outcome
@@ -31,6 +32,7 @@ KD2M_BEGIN_DECLS
     X(TEXT,    metric,       NULL,      0, 0,        "SPEC",   "short for --loss 'ce + WEIGHT*SPEC'")                  \
     X(REAL,    weight,       "1",       0, 1e12,     "W",      "weight of --metric")                                   \
     X(CHOICE,  scale,        "teacher", 0, 0,        "teacher|none", "divide a metric by the teacher's feature variance, or not") \
+    X(FLAG,    strict,       "0",       0, 1,        NULL,     "end the run where the solver of a loss term does not converge") \
     X(INTEGER, epochs,       "8",       1, 1000000,  "N",      "passes over the training data")                        \
     X(INTEGER, batch_size,   "128",     1, 1048576,  "N",      "samples in a step")                                    \
     X(CHOICE,  sampler,      "shuffle", 0, 0,        "shuffle|balanced", "how batches are drawn")                      \
@@ -74,14 +76,15 @@ typedef struct kd2m_run_result {
     double samples_per_second;  /* training steps alone */
     int64_t epochs;             /* done */
     int64_t best_epoch;         /* kept, from 1 */
-    int64_t unconverged;        /* metric evaluations whose solver stopped early */
+    int64_t unconverged;        /* values of loss terms whose solver did not converge */
 } kd2m_run_result;
 
 /*
  * Trains into `folder`. Without settings->teacher it is plain training. With RESUME, `settings` may
  * be NULL: config.json's are used; if given, they must be the same.
  * Errors: KD2M_ERROR_USAGE, KD2M_ERROR_INPUT, KD2M_ERROR_IO, KD2M_ERROR_MEMORY;
- * KD2M_ERROR_INTERRUPTED after a checkpoint was written; KD2M_ERROR_NUMERIC if the loss is NaN.
+ * KD2M_ERROR_INTERRUPTED after a checkpoint was written; KD2M_ERROR_NUMERIC if the loss is NaN or,
+ * with settings->strict, a term's solver did not converge.
  */
 KD2M_API kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const char *folder,
                               const kd2m_train_settings *settings, kd2m_run_mode mode);

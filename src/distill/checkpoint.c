@@ -28,16 +28,24 @@ static const state_field state_fields[] = {
     FIELD(FIELD_REAL, loss_sum),      FIELD(FIELD_SIZE, best_epoch),
     FIELD(FIELD_REAL, best_accuracy), FIELD(FIELD_REAL, best_loss),
     FIELD(FIELD_REAL, samples),       FIELD(FIELD_REAL, training_seconds),
-    FIELD(FIELD_REAL, seconds),       FIELD(FIELD_REAL, unconverged),
-    FIELD(FIELD_U64, log_length),
+    FIELD(FIELD_REAL, seconds),       FIELD(FIELD_U64, log_length),
 };
 #undef FIELD
 #define FIELD(name)                                                                                \
     { #name, FIELD_REAL, offsetof(kd2m_term_sums, name) }
 static const state_field sum_fields[] = {
-    FIELD(value),          FIELD(pair_share), FIELD(gradient_norm), FIELD(largest_gap),
-    FIELD(groups_dropped), FIELD(fallbacks),  FIELD(unconverged),
+    FIELD(value),
+    FIELD(pair_share),
+    FIELD(gradient_norm),
+    FIELD(largest_gap),
+    FIELD(largest_marginal_error),
+    FIELD(iterations),
 };
+#undef FIELD
+#define FIELD(name)                                                                                \
+    { #name, FIELD_REAL, offsetof(kd2m_term_counts, name) }
+static const state_field count_fields[] = {FIELD(unconverged), FIELD(groups_dropped),
+                                           FIELD(fallbacks)};
 #undef FIELD
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -152,6 +160,32 @@ cleanup:
     return status;
 }
 
+static kd2m_status store_term(kd2m_context *context, json_t *terms, const kd2m_bound_term *bound) {
+    json_t *sums = json_object(), *run = json_object();
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(fields_to_json(context, sums, sum_fields, COUNT(sum_fields), &bound->sums));
+    KD2M_TRY(fields_to_json(context, sums, count_fields, COUNT(count_fields), &bound->sums.counts));
+    KD2M_TRY(fields_to_json(context, run, count_fields, COUNT(count_fields), &bound->run));
+    KD2M_TRY(kd2m_json_set(context, sums, "run", json_incref(run)));
+    if (json_array_append(terms, sums) != 0)
+        status = kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory for the checkpoint");
+cleanup:
+    json_decref(run);
+    json_decref(sums);
+    return status;
+}
+
+static kd2m_status load_term(kd2m_context *context, const json_t *term, kd2m_bound_term *bound) {
+    const json_t *run = json_object_get(term, "run");
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(fields_from_json(context, term, sum_fields, COUNT(sum_fields), &bound->sums));
+    KD2M_TRY(
+        fields_from_json(context, term, count_fields, COUNT(count_fields), &bound->sums.counts));
+    KD2M_TRY(fields_from_json(context, run, count_fields, COUNT(count_fields), &bound->run));
+cleanup:
+    return status;
+}
+
 static kd2m_status store_numbers(kd2m_trainer *trainer, kd2m_tensors *tensors) {
     kd2m_context *context = trainer->context;
     kd2m_objective *objective = trainer->objective;
@@ -161,15 +195,8 @@ static kd2m_status store_numbers(kd2m_trainer *trainer, kd2m_tensors *tensors) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(fields_to_json(context, numbers, state_fields, COUNT(state_fields), &trainer->state));
     KD2M_TRY(kd2m_json_set(context, numbers, "terms", terms ? json_incref(terms) : NULL));
-    for (size_t i = 0; i < objective->loss->count; i++) {
-        json_t *sums = json_object();
-        if (!sums || json_array_append_new(terms, sums) != 0) {
-            status = kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory for the checkpoint");
-            goto cleanup;
-        }
-        KD2M_TRY(fields_to_json(context, sums, sum_fields, COUNT(sum_fields),
-                                &objective->terms[i].sums));
-    }
+    for (size_t i = 0; i < objective->loss->count; i++)
+        KD2M_TRY(store_term(context, terms, &objective->terms[i]));
     KD2M_TRY(kd2m_json_text(context, &text, numbers, 1));
     KD2M_TRY(kd2m_tensors_set_text(tensors, "kd2m.state", text));
 cleanup:
@@ -198,8 +225,7 @@ static kd2m_status load_numbers(kd2m_trainer *trainer, const kd2m_tensors *tenso
         goto cleanup;
     }
     for (size_t i = 0; i < objective->loss->count; i++)
-        KD2M_TRY(fields_from_json(context, json_array_get(terms, i), sum_fields, COUNT(sum_fields),
-                                  &objective->terms[i].sums));
+        KD2M_TRY(load_term(context, json_array_get(terms, i), &objective->terms[i]));
     if (trainer->state.epoch > (size_t)trainer->settings->epochs ||
         trainer->state.step > kd2m_loader_steps(trainer->loader))
         status = kd2m_fail(context, KD2M_ERROR_INPUT, "%s: stands behind the end of the run", path);

@@ -1,11 +1,24 @@
 /*
  * The log's line for an epoch: the loss, every term with its divisor, its mean value and its
- * gradient's norm and share, and validation. A gradient's share is its norm over the sum of all
- * terms' norms, over the student's parameters, on the epoch's first batch.
+ * gradient's norm and share, its solver's certificate, and validation. A gradient's share is its
+ * norm over the sum of all terms' norms, over the student's parameters, on the epoch's first batch.
  */
 #include "context.h"
 #include "json.h"
 #include "trainer.h"
+
+kd2m_status kd2m_counts_to_json(kd2m_context *context, json_t *line,
+                                const kd2m_term_counts *counts) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(
+        kd2m_json_set(context, line, "unconverged", json_integer((json_int_t)counts->unconverged)));
+    KD2M_TRY(kd2m_json_set(context, line, "groups_dropped",
+                           json_integer((json_int_t)counts->groups_dropped)));
+    KD2M_TRY(
+        kd2m_json_set(context, line, "fallbacks", json_integer((json_int_t)counts->fallbacks)));
+cleanup:
+    return status;
+}
 
 /* One term's line in the log, means over the epoch's steps. */
 static kd2m_status log_term(kd2m_trainer *trainer, json_t *list, const kd2m_bound_term *bound,
@@ -41,11 +54,10 @@ static kd2m_status log_term(kd2m_trainer *trainer, json_t *list, const kd2m_boun
         KD2M_TRY(
             kd2m_json_set(context, line, "pair_share", kd2m_json_real(sums->pair_share / steps)));
     KD2M_TRY(kd2m_json_set(context, line, "largest_gap", kd2m_json_real(sums->largest_gap)));
-    KD2M_TRY(
-        kd2m_json_set(context, line, "unconverged", json_integer((json_int_t)sums->unconverged)));
-    KD2M_TRY(kd2m_json_set(context, line, "groups_dropped",
-                           json_integer((json_int_t)sums->groups_dropped)));
-    KD2M_TRY(kd2m_json_set(context, line, "fallbacks", json_integer((json_int_t)sums->fallbacks)));
+    KD2M_TRY(kd2m_json_set(context, line, "largest_marginal_error",
+                           kd2m_json_real(sums->largest_marginal_error)));
+    KD2M_TRY(kd2m_json_set(context, line, "iterations", kd2m_json_real(sums->iterations / steps)));
+    KD2M_TRY(kd2m_counts_to_json(context, line, &sums->counts));
 cleanup:
     return status;
 }

@@ -189,8 +189,19 @@ void kd2m_objective_free(kd2m_objective *objective) {
 }
 
 void kd2m_objective_reset(kd2m_objective *objective) {
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        kd2m_bound_term *bound = &objective->terms[i];
+        bound->run.unconverged += bound->sums.counts.unconverged;
+        bound->run.groups_dropped += bound->sums.counts.groups_dropped;
+        bound->run.fallbacks += bound->sums.counts.fallbacks;
+        bound->sums = (kd2m_term_sums){0};
+    }
+}
+
+void kd2m_objective_set_strict(kd2m_objective *objective) {
     for (size_t i = 0; i < objective->loss->count; i++)
-        objective->terms[i].sums = (kd2m_term_sums){0};
+        if (objective->terms[i].metric)
+            kd2m_metric_set_strict(objective->terms[i].metric, 1);
 }
 
 void kd2m_objective_seek(kd2m_objective *objective, uint64_t step) {

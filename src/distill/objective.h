@@ -18,13 +18,19 @@
 
 #define KD2M_NO_MATCH SIZE_MAX
 
+/* In how many steps a term's solver did not converge, and what cond had to do without. */
+typedef struct kd2m_term_counts {
+    double unconverged, groups_dropped, fallbacks;
+} kd2m_term_counts;
+
 /* What a term has done since the epoch began. Plain numbers: a checkpoint holds them. */
 typedef struct kd2m_term_sums {
     double value;         /* sum of raw values over steps */
     double pair_share;    /* sum over steps; NaN where there is no plan */
     double gradient_norm; /* of the weighted term, over the student's parameters, measured once */
-    double largest_gap;
-    double groups_dropped, fallbacks, unconverged;
+    double largest_gap, largest_marginal_error;
+    double iterations; /* sum over steps */
+    kd2m_term_counts counts;
 } kd2m_term_sums;
 
 typedef struct kd2m_bound_term {
@@ -38,6 +44,7 @@ typedef struct kd2m_bound_term {
     kd2m_bank *bank;                 /* owned; NULL without bank= */
     kd2m_sample x, y;                /* what it compares in this step; borrowed */
     kd2m_term_sums sums;
+    kd2m_term_counts run; /* over the epochs before; in a checkpoint, too */
     kd2m_metric_result last;
     size_t row; /* in a profile */
 } kd2m_bound_term;
@@ -79,6 +86,9 @@ kd2m_status kd2m_objective_check_term(const kd2m_objective *objective,
 /* Goes on as if `step` steps had been done. Banks are not touched. */
 void kd2m_objective_seek(kd2m_objective *objective, uint64_t step);
 
+/* From now on a term whose solver does not converge is an error of the step: KD2M_ERROR_NUMERIC. */
+void kd2m_objective_set_strict(kd2m_objective *objective);
+
 /* Measures tr(B) of every match over the training split and sets the divisors; with `scale` false
  * they are 1. */
 kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale);
@@ -99,7 +109,8 @@ kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *bat
  * step to `profile` (borrowed), which kd2m_objective_step then keeps. Errors: KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_objective_profile(kd2m_objective *objective, kd2m_profile *profile);
 
-/* Forgets the sums: an epoch begins. */
+/* Adds what the terms counted in the epoch to what they did in the run, and forgets the sums: an
+ * epoch begins. */
 void kd2m_objective_reset(kd2m_objective *objective);
 
 #endif

@@ -150,11 +150,13 @@ static void add_sums(kd2m_bound_term *bound) {
     const kd2m_metric_result *last = &bound->last;
     bound->sums.value += last->value;
     bound->sums.pair_share += last->pair_share;
-    bound->sums.groups_dropped += last->groups_dropped;
-    bound->sums.fallbacks += last->fallbacks;
-    bound->sums.unconverged += !last->certificate.converged;
-    if (last->certificate.gap > bound->sums.largest_gap)
-        bound->sums.largest_gap = last->certificate.gap;
+    bound->sums.largest_gap = fmax(bound->sums.largest_gap, last->certificate.gap);
+    bound->sums.largest_marginal_error =
+        fmax(bound->sums.largest_marginal_error, last->certificate.marginal_error);
+    bound->sums.iterations += (double)last->certificate.iterations;
+    bound->sums.counts.unconverged += !last->certificate.converged;
+    bound->sums.counts.groups_dropped += last->groups_dropped;
+    bound->sums.counts.fallbacks += last->fallbacks;
 }
 
 kd2m_status kd2m_objective_step(kd2m_objective *objective, const kd2m_batch *batch,

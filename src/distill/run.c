@@ -9,10 +9,46 @@
 #include "source.h"
 #include "writer.h"
 
+/* What the terms' solvers did not manage over the whole run, term by term. */
+static kd2m_status terms_json(kd2m_trainer *trainer, json_t *list) {
+    const kd2m_objective *objective = trainer->objective;
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        const kd2m_bound_term *bound = &objective->terms[i];
+        json_t *line = bound->metric ? json_object() : NULL;
+        if (!bound->metric)
+            continue;
+        if (!line || json_array_append_new(list, line) != 0)
+            return kd2m_fail(trainer->context, KD2M_ERROR_MEMORY, "out of memory for the result");
+        KD2M_TRY(kd2m_json_set(trainer->context, line, "term", json_string(bound->term->text)));
+        KD2M_TRY(kd2m_counts_to_json(trainer->context, line, &bound->run));
+    }
+cleanup:
+    return status;
+}
+
+/* Says of each term how often its solver did not converge; returns how often that was in all. */
+static int64_t tell_unconverged(kd2m_trainer *trainer) {
+    const kd2m_objective *objective = trainer->objective;
+    size_t steps = trainer->state.epoch * kd2m_loader_steps(trainer->loader);
+    double all = 0;
+    for (size_t i = 0; i < objective->loss->count; i++) {
+        const kd2m_bound_term *bound = &objective->terms[i];
+        all += bound->run.unconverged;
+        if (bound->run.unconverged > 0)
+            kd2m_log(trainer->context, KD2M_LOG_WARNING,
+                     "term '%s': in %.0f of %zu steps the solver did not converge; log.jsonl has "
+                     "each epoch's largest gap, --strict makes it an error",
+                     bound->term->text, bound->run.unconverged, steps);
+    }
+    return (int64_t)all;
+}
+
 static kd2m_status write_result(kd2m_trainer *trainer, const kd2m_run_folder *folder,
                                 const kd2m_run_result *result) {
     kd2m_context *context = trainer->context;
     json_t *object = json_object();
+    json_t *terms = json_array();
     kd2m_status status = KD2M_OK;
     KD2M_TRY(
         kd2m_json_set(context, object, "test_accuracy", kd2m_json_real(result->test_accuracy)));
@@ -30,8 +66,11 @@ static kd2m_status write_result(kd2m_trainer *trainer, const kd2m_run_folder *fo
     KD2M_TRY(kd2m_json_set(context, object, "epochs", json_integer(result->epochs)));
     KD2M_TRY(kd2m_json_set(context, object, "best_epoch", json_integer(result->best_epoch)));
     KD2M_TRY(kd2m_json_set(context, object, "unconverged", json_integer(result->unconverged)));
+    KD2M_TRY(terms_json(trainer, terms));
+    KD2M_TRY(kd2m_json_set(context, object, "terms", json_incref(terms)));
     KD2M_TRY(kd2m_json_write(context, object, folder->result));
 cleanup:
+    json_decref(terms);
     json_decref(object);
     return status;
 }
@@ -58,16 +97,12 @@ static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
             state->training_seconds > 0 ? state->samples / state->training_seconds : NAN,
         .epochs = (int64_t)state->epoch,
         .best_epoch = (int64_t)state->best_epoch,
-        .unconverged = (int64_t)state->unconverged,
     };
+    out->unconverged = tell_unconverged(trainer);
     KD2M_TRY(kd2m_model_file_set_transform(tensors, trainer->dataset->transform));
     KD2M_TRY(
         kd2m_model_file_write(folder->model, trainer->graph, tensors, &trainer->normalisation));
     KD2M_TRY(write_result(trainer, folder, out));
-    if (out->unconverged > 0)
-        kd2m_log(trainer->context, KD2M_LOG_WARNING,
-                 "%lld metric evaluations ended before their solver converged",
-                 (long long)out->unconverged);
 cleanup:
     kd2m_tensors_free(tensors);
     return status;

@@ -58,6 +58,8 @@ static kd2m_status create_objective(kd2m_trainer *trainer) {
     KD2M_TRY(kd2m_objective_create(&trainer->objective, loss, trainer->student, trainer->graph,
                                    trainer->teacher, (uint64_t)settings->seed));
     KD2M_TRY(check_columns(trainer));
+    if (settings->strict)
+        kd2m_objective_set_strict(trainer->objective);
     KD2M_TRY(kd2m_objective_measure(trainer->objective, is(settings->scale, "teacher")));
 cleanup:
     kd2m_free(trainer->context, expression);
@@ -276,8 +278,6 @@ static kd2m_status finish_epoch(kd2m_trainer *trainer, kd2m_run_folder *folder) 
     kd2m_evaluation validation;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(validate(trainer, &validation));
-    for (size_t i = 0; i < trainer->objective->loss->count; i++)
-        state->unconverged += trainer->objective->terms[i].sums.unconverged;
     tell_clock(trainer);
     KD2M_TRY(kd2m_epoch_log(trainer, folder, &validation, lr));
     kd2m_log(trainer->context, KD2M_LOG_DEBUG, "epoch %zu: loss %.5g, validation accuracy %.4f",
@@ -313,7 +313,9 @@ static kd2m_status step_objective(kd2m_trainer *trainer, const kd2m_batch *batch
     host->interrupted = NULL;
     kd2m_status status = kd2m_objective_step(trainer->objective, batch, trainer->state.step == 0);
     host->interrupted = interrupted;
-    return status;
+    return status == KD2M_OK ? status
+                             : kd2m_fail_within(trainer->context, status, "epoch %zu, step %zu",
+                                                trainer->state.epoch + 1, trainer->state.step + 1);
 }
 
 /* One step: a batch, its gradients, an update. */

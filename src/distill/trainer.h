@@ -5,6 +5,8 @@
 #ifndef KD2M_DISTILL_TRAINER_H
 #define KD2M_DISTILL_TRAINER_H
 
+#include <jansson.h>
+
 #include "loader.h"
 #include "objective.h"
 #include "optimizer.h"
@@ -20,7 +22,6 @@ typedef struct kd2m_run_state {
     double samples;                  /* trained on so far */
     double training_seconds;         /* of the steps alone */
     double seconds;                  /* of all sittings */
-    double unconverged;
     uint64_t log_length;
 } kd2m_run_state;
 
@@ -70,6 +71,10 @@ kd2m_status kd2m_trainer_outcome(kd2m_trainer *trainer, kd2m_tensors **out);
 /* Writes the line of the epoch that `state` has just completed to the log. */
 kd2m_status kd2m_epoch_log(kd2m_trainer *trainer, kd2m_run_folder *folder,
                            const kd2m_evaluation *validation, double lr);
+
+/* Sets a term's counts as keys of `line`. */
+kd2m_status kd2m_counts_to_json(kd2m_context *context, json_t *line,
+                                const kd2m_term_counts *counts);
 
 /* Stores the trainer in folder->checkpoint, atomically. */
 kd2m_status kd2m_checkpoint_write(kd2m_trainer *trainer, kd2m_run_folder *folder);

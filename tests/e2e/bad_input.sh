@@ -171,6 +171,7 @@ expect 1 "knows 5 classes" "$kd2m" distill --data 'npy:train=a.npy;labels.npy,cl
 expect 1 "does not start|tensor" "$kd2m" train --data $small --model cnn1d --initial teacher --batch-size 16 --out run2
 expect 2 "lyer|feature" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + w2@featurs' --batch-size 16 --out run3
 expect 2 "position" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + + w2' --batch-size 16 --out run4
+expect 1 "epoch 1, step 1: term '0.5.sinkhorn:iters=1': sinkhorn:eps=.* did not converge" "$kd2m" distill --data $small --model cnn1d:width=0.25 --teacher teacher --loss 'ce + 0.5*sinkhorn:iters=1' --strict --batch-size 16 --out run5s
 head -c 1000 teacher/model.safetensors >cut.safetensors
 expect 1 "cut.safetensors" "$kd2m" model show cut.safetensors
 expect 1 "text.npy" "$kd2m" model show text.npy

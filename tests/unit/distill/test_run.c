@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <jansson.h>
+
 static char teacher_path[256];
 
 static kd2m_train_settings small_settings(void) {
@@ -149,6 +151,72 @@ static void test_selection(void **state) {
     kd2m_context_free(context);
 }
 
+static json_t *read_json(const char *folder, const char *name) {
+    size_t size;
+    char *text = fixture_read(folder, name, &size);
+    json_t *found = json_loadb(text, size, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(found);
+    free(text);
+    return found;
+}
+
+static json_int_t number_of(const json_t *term, const char *key) {
+    const json_t *found = json_object_get(term, key);
+    assert_true(json_is_integer(found));
+    return json_integer_value(found);
+}
+
+/* One iteration is never enough: every step counts, in the log by epoch, in the result in all. */
+static void test_convergence_is_counted(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    const char *folder = testing_folder();
+    settings.loss = "ce + w2 + cond(sinkhorn:iters=1)";
+    kd2m_run_result result = run(context, folder, &settings, KD2M_RUN_NEW);
+    json_t *line = read_json(folder, "log.jsonl"), *whole = read_json(folder, "result.json");
+    json_int_t steps = number_of(line, "steps");
+    json_t *terms = json_object_get(line, "terms");
+    assert_true(steps > 1);
+    assert_int_equal(number_of(json_array_get(terms, 1), "unconverged"), 0);
+    assert_int_equal(number_of(json_array_get(terms, 2), "unconverged"), steps);
+    assert_true(json_real_value(json_object_get(json_array_get(terms, 2), "iterations")) >= 1);
+    assert_true(
+        json_real_value(json_object_get(json_array_get(terms, 2), "largest_marginal_error")) > 0);
+    terms = json_object_get(whole, "terms");
+    assert_int_equal(json_array_size(terms), 2);
+    assert_int_equal(number_of(json_array_get(terms, 0), "unconverged"), 0);
+    assert_int_equal(number_of(json_array_get(terms, 1), "unconverged"), 4 * steps);
+    assert_int_equal(number_of(whole, "unconverged"), 4 * steps);
+    assert_int_equal(result.unconverged, 4 * steps);
+    json_decref(line);
+    json_decref(whole);
+
+    settings.strict = 1;
+    EXPECT_STATUS(context, KD2M_ERROR_NUMERIC,
+                  kd2m_run(&result, context, folder, &settings, KD2M_RUN_FORCE));
+    EXPECT_MESSAGE(context, "epoch 1, step 1: term 'cond(sinkhorn:iters=1)': cond(sinkhorn:");
+    EXPECT_MESSAGE(context, "did not converge: gap ");
+    EXPECT_MESSAGE(context, "raise iters= or eps=");
+    kd2m_context_free(context);
+}
+
+/* Where all solvers converge, strict changes nothing. */
+static void test_strict_runs_are_the_same(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    char loose[128], strict[128];
+    snprintf(loose, sizeof loose, "%s", testing_folder());
+    snprintf(strict, sizeof strict, "%s", testing_folder());
+    settings.epochs = 2;
+    assert_int_equal(run(context, loose, &settings, KD2M_RUN_NEW).unconverged, 0);
+    settings.strict = 1;
+    run(context, strict, &settings, KD2M_RUN_NEW);
+    fixture_expect_same_model(loose, strict);
+    kd2m_context_free(context);
+}
+
 static void test_failing_allocations(void **state) {
     (void)state;
     kd2m_train_settings settings = small_settings();
@@ -180,6 +248,8 @@ int main(void) {
         cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_convergence_is_counted),
+        cmocka_unit_test(test_strict_runs_are_the_same),
         cmocka_unit_test(test_failing_allocations),
     };
     snprintf(teacher_path, sizeof teacher_path, "%s/teacher.safetensors", testing_folder());

@@ -110,3 +110,12 @@ void kd2m_rng_shuffle(kd2m_rng *rng, uint32_t *items, size_t count) {
         items[left - 1] = item;
     }
 }
+
+void kd2m_rng_choose(kd2m_rng *rng, uint32_t *items, size_t count, size_t wanted) {
+    for (size_t i = 0; i < wanted; i++) {
+        size_t chosen = i + (size_t)kd2m_rng_below(rng, count - i);
+        uint32_t item = items[chosen];
+        items[chosen] = items[i];
+        items[i] = item;
+    }
+}

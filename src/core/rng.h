@@ -21,7 +21,8 @@ typedef enum kd2m_stream {
     KD2M_STREAM_TEST = 8,
     KD2M_STREAM_AUGMENT = 9,    /* augmentation; substream: epoch, index: row */
     KD2M_STREAM_POSITIONS = 10, /* rows among a map's positions; index: step */
-    KD2M_STREAM_LIMIT = 11      /* training rows that a limit keeps; substream: class */
+    KD2M_STREAM_LIMIT = 11,     /* training rows that a limit keeps; substream: class */
+    KD2M_STREAM_BATCHES = 12    /* sub-samples that stand for batches; substream: draw and side */
 } kd2m_stream;
 
 /* The block function itself: out = Philox4x32-10(counter, key). */
@@ -50,5 +51,8 @@ double kd2m_rng_normal(kd2m_rng *rng);  /* standard normal (Box-Muller) */
 void kd2m_rng_fill_normal(kd2m_rng *rng, float *out, size_t count);
 uint64_t kd2m_rng_below(kd2m_rng *rng, uint64_t n); /* in 0..n-1 without bias, n >= 1 */
 void kd2m_rng_shuffle(kd2m_rng *rng, uint32_t *items, size_t count); /* Fisher-Yates */
+/* Brings `wanted` <= count of the items to the front: each choice, in each order, is as likely as
+ * any other. With another `wanted` the same numbers choose the same items first. */
+void kd2m_rng_choose(kd2m_rng *rng, uint32_t *items, size_t count, size_t wanted);
 
 #endif

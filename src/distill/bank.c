@@ -36,7 +36,7 @@ void kd2m_bank_free(kd2m_bank *bank) {
 
 void kd2m_bank_push(kd2m_bank *bank, const kd2m_sample *rows) {
     size_t capacity = bank->store->capacity, filled = bank->filled + rows->rows;
-    kd2m_row_store_write(bank->store, bank->next, rows, NULL);
+    kd2m_row_store_write(bank->store, bank->next, rows, &(kd2m_row_choice){NULL, 1, rows->rows});
     bank->next = (bank->next + rows->rows) % capacity;
     bank->filled = filled < capacity ? filled : capacity;
 }

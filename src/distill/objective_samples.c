@@ -11,7 +11,8 @@ static void take_side(kd2m_sample *out, const kd2m_sample *of, kd2m_row_store *s
                       const kd2m_positions *drawn, const float *features, size_t width) {
     *out = *of;
     if (drawn) {
-        kd2m_row_store_write(store, 0, of, drawn);
+        const kd2m_row_choice rows = {drawn->chosen, drawn->positions, drawn->rows};
+        kd2m_row_store_write(store, 0, of, &rows);
         kd2m_row_store_sample(store, drawn->rows, out);
     }
     out->features = features;

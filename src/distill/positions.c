@@ -45,22 +45,15 @@ void kd2m_positions_free(kd2m_positions *positions) {
     kd2m_free(context, positions);
 }
 
-/* The first places of a shuffle. */
 void kd2m_positions_draw(kd2m_positions *positions, uint64_t seed, size_t number, uint64_t step) {
     size_t count = positions->samples * positions->positions;
-    uint32_t *chosen = positions->chosen;
     kd2m_rng rng;
     if (positions->rows == count)
         return;
     kd2m_rng_init(&rng, seed, KD2M_STREAM_POSITIONS, number);
     rng.index = step << 32; /* a draw takes fewer than 2^32 blocks */
     list_all(positions);
-    for (size_t i = 0; i < positions->rows; i++) {
-        size_t from = i + (size_t)kd2m_rng_below(&rng, count - i);
-        uint32_t place = chosen[from];
-        chosen[from] = chosen[i];
-        chosen[i] = place;
-    }
+    kd2m_rng_choose(&rng, positions->chosen, count, positions->rows);
 }
 
 /* Where in a map the first channel of a row is; the others follow, each `positions` further. */

@@ -231,6 +231,26 @@ static void shuffle_is_even(void **state) {
     expect_even(counts, 24, DRAWS);
 }
 
+/* All 20 ordered pairs out of five come equally often, and more of them begin with the same pair.
+ */
+static void choice_is_even(void **state) {
+    int counts[20] = {0};
+    (void)state;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        uint32_t pair[5], all[5];
+        kd2m_rng rng;
+        number(pair, 5);
+        number(all, 5);
+        kd2m_rng_init(&rng, 17, KD2M_STREAM_TEST, i);
+        kd2m_rng_choose(&rng, pair, 5, 2);
+        kd2m_rng_init(&rng, 17, KD2M_STREAM_TEST, i);
+        kd2m_rng_choose(&rng, all, 5, 5);
+        assert_memory_equal(pair, all, 2 * sizeof *pair);
+        counts[4 * pair[0] + pair[1] - (pair[1] > pair[0])]++;
+    }
+    expect_even(counts, 20, DRAWS);
+}
+
 /* Numbers of neighbouring seeds, streams and substreams do not move together. */
 static void streams_are_independent(void **state) {
     static const struct {
@@ -265,6 +285,7 @@ int main(void) {
         cmocka_unit_test(below_is_even_for_huge_ranges),
         cmocka_unit_test(shuffle_permutes),
         cmocka_unit_test(shuffle_is_even),
+        cmocka_unit_test(choice_is_even),
         cmocka_unit_test(streams_are_independent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

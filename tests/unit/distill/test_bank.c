@@ -55,7 +55,8 @@ static void number_rows(numbered *out, size_t first, size_t count) {
                                 .column_count = 2};
 }
 
-static const kd2m_row_needs everything = {2, 1, true, "speed"};
+static const kd2m_row_needs everything = {
+    .dim = 2, .classes = 1, .labels = true, .column = "speed"};
 
 /* The bank holds exactly the rows `from` .. `to` - 1, each once, with all that belongs to them. */
 static void expect_rows(const kd2m_bank *bank, size_t from, size_t to) {

@@ -29,6 +29,7 @@ kd2m_status kd2m_row_store_create(kd2m_row_store **out, kd2m_context *context, s
     KD2M_TRY(allocate(store, &store->logits, needs->classes, sizeof(float)));
     KD2M_TRY(allocate(store, &store->labels, needs->labels, sizeof(int32_t)));
     KD2M_TRY(allocate(store, &store->codes, needs->column != NULL, sizeof(int32_t)));
+    KD2M_TRY(allocate(store, &store->weights, needs->weights, sizeof(double)));
     *out = store;
     store = NULL;
 cleanup:
@@ -44,14 +45,15 @@ void kd2m_row_store_free(kd2m_row_store *store) {
     kd2m_free(context, store->logits);
     kd2m_free(context, store->labels);
     kd2m_free(context, store->codes);
+    kd2m_free(context, store->weights);
     kd2m_free(context, store);
 }
 
 size_t kd2m_row_store_bytes(const kd2m_row_store *store) {
     const kd2m_row_needs *needs = &store->needs;
     size_t integers = (size_t)needs->labels + (needs->column != NULL);
-    return store->capacity *
-           ((needs->dim + needs->classes) * sizeof(float) + integers * sizeof(int32_t));
+    return store->capacity * ((needs->dim + needs->classes) * sizeof(float) +
+                              integers * sizeof(int32_t) + needs->weights * sizeof(double));
 }
 
 static const int32_t *codes_of(const kd2m_sample *sample, const char *column) {
@@ -62,15 +64,15 @@ static const int32_t *codes_of(const kd2m_sample *sample, const char *column) {
 }
 
 void kd2m_row_store_write(kd2m_row_store *store, size_t at, const kd2m_sample *from,
-                          const kd2m_positions *drawn) {
+                          const kd2m_row_choice *rows) {
     size_t dim = store->needs.dim, classes = store->needs.classes;
-    size_t count = drawn ? drawn->rows : from->rows;
     const int32_t *codes = codes_of(from, store->needs.column);
     store->has_logits = store->logits && from->logits;
     store->has_labels = store->labels && from->labels;
+    store->has_weights = store->weights && from->weights;
     store->column = (kd2m_sample_column){codes ? store->needs.column : NULL, store->codes};
-    for (size_t i = 0; i < count; i++, at++) {
-        size_t row = kd2m_positions_sample(drawn, i);
+    for (size_t i = 0; i < rows->count; i++, at++) {
+        size_t row = rows->numbers ? rows->numbers[i] / rows->each : i;
         at = at < store->capacity ? at : 0;
         if (store->features)
             memcpy(store->features + at * dim, from->features + row * from->stride,
@@ -82,6 +84,8 @@ void kd2m_row_store_write(kd2m_row_store *store, size_t at, const kd2m_sample *f
             store->labels[at] = from->labels[row];
         if (codes)
             store->codes[at] = codes[row];
+        if (store->has_weights)
+            store->weights[at] = from->weights[row];
     }
 }
 
@@ -91,6 +95,7 @@ void kd2m_row_store_sample(const kd2m_row_store *store, size_t rows, kd2m_sample
         .dim = store->needs.dim,
         .features = store->features,
         .stride = store->needs.dim,
+        .weights = store->has_weights ? store->weights : NULL,
         .labels = store->has_labels ? store->labels : NULL,
         .logits = store->has_logits ? store->logits : NULL,
         .classes = store->needs.classes,

@@ -1,10 +1,12 @@
-/* kd2m distance: a metric between two arrays of features, its certificate and its gradient. */
+/* kd2m distance: a metric between two arrays of features, its certificate and its gradient; with
+ * --bias, what batches do to both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "app.h"
+#include "distance_bias.h"
 #include "sample_files.h"
 
 typedef struct distance_options {
@@ -13,6 +15,8 @@ typedef struct distance_options {
     const char *gradient;
     long repeat;
     int strict;
+    int bias;
+    const char *csv;
 } distance_options;
 
 enum {
@@ -25,7 +29,9 @@ enum {
     KEY_COLUMN_B,
     KEY_GRADIENT,
     KEY_REPEAT,
-    KEY_STRICT
+    KEY_STRICT,
+    KEY_BIAS,
+    KEY_CSV
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +46,8 @@ static const struct argp_option options[] = {
     {"grad-out", KEY_GRADIENT, "G.npy", 0, "Write the gradient with respect to A", 1},
     {"repeat", KEY_REPEAT, "N", 0, "Evaluate N times and tell the median time (default: 1)", 1},
     {"strict", KEY_STRICT, NULL, 0, "Fail where the metric's solver did not converge", 1},
+    {"bias", KEY_BIAS, NULL, 0, "Tell what batches do to value and gradient, size by size", 2},
+    {"csv", KEY_CSV, "FILE", 0, "Write the table of --bias to FILE as well, to be plotted", 2},
     {0},
 };
 
@@ -76,6 +84,12 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         return 0;
     case KEY_STRICT:
         given->strict = 1;
+        return 0;
+    case KEY_BIAS:
+        given->bias = 1;
+        return 0;
+    case KEY_CSV:
+        given->csv = text;
         return 0;
     case ARGP_KEY_ARG:
         if (given->sides[1].features)
@@ -157,14 +171,43 @@ static void note_unconverged(kd2m_context *context, const kd2m_metric *metric,
                 kd2m_context_message(context));
 }
 
-static kd2m_status distance(kd2m_context *context, const distance_options *given,
-                            const cli_common *common) {
-    cli_sample sides[2];
-    kd2m_metric *metric = NULL;
-    float *rows = NULL;
+/* Value and gradient on all rows. */
+static kd2m_status evaluate(kd2m_context *context, kd2m_metric *metric, const cli_sample sides[2],
+                            const distance_options *given, const cli_common *common) {
     kd2m_metric_result result;
     kd2m_metric_info info;
     double seconds = 0;
+    size_t count = sides[0].features.count, dim = sides[0].sample.dim;
+    kd2m_gradient gradient = {NULL, 0, NULL, 0};
+    float *rows = malloc(count * sizeof *rows);
+    if (!rows)
+        return cli_fail(KD2M_ERROR_MEMORY, "out of memory");
+    kd2m_metric_describe(metric, &info);
+    if (info.traits & KD2M_METRIC_ON_LOGITS) {
+        gradient.logits = rows;
+        gradient.logits_stride = dim;
+    } else {
+        gradient.features = rows;
+        gradient.stride = dim;
+    }
+    kd2m_status status = measure(metric, sides, given->repeat, &gradient, &result, &seconds);
+    if (status == KD2M_OK && given->gradient) {
+        const kd2m_array array = {KD2M_FLOAT32, 2, {sides[0].sample.rows, dim}, count, rows};
+        status = kd2m_array_write(context, &array, given->gradient);
+    }
+    if (status == KD2M_OK)
+        status = print_result(metric, &result, seconds, common->json);
+    if (status == KD2M_OK && !common->quiet)
+        note_unconverged(context, metric, &result);
+    free(rows);
+    return status;
+}
+
+static kd2m_status distance(kd2m_context *context, const distance_options *given,
+                            const kd2m_bias_settings *settings, const cli_common *common) {
+    cli_sample sides[2];
+    kd2m_metric *metric = NULL;
+    kd2m_metric_info info;
     memset(sides, 0, sizeof sides);
     kd2m_status status = kd2m_metric_create(&metric, context, given->metric);
     if (status == KD2M_OK) {
@@ -174,37 +217,27 @@ static kd2m_status distance(kd2m_context *context, const distance_options *given
     for (int i = 0; status == KD2M_OK && i < 2; i++)
         status = cli_sample_read(&sides[i], context, &given->sides[i],
                                  (info.traits & KD2M_METRIC_ON_LOGITS) != 0);
-    if (status != KD2M_OK)
-        goto cleanup;
-    size_t count = sides[0].features.count, dim = sides[0].sample.dim;
-    rows = malloc(count * sizeof *rows);
-    if (!rows) {
-        status = cli_fail(KD2M_ERROR_MEMORY, "out of memory");
-        goto cleanup;
-    }
-    kd2m_gradient gradient = {NULL, 0, NULL, 0};
-    if (info.traits & KD2M_METRIC_ON_LOGITS) {
-        gradient.logits = rows;
-        gradient.logits_stride = dim;
-    } else {
-        gradient.features = rows;
-        gradient.stride = dim;
-    }
-    status = measure(metric, sides, given->repeat, &gradient, &result, &seconds);
-    if (status == KD2M_OK && given->gradient) {
-        const kd2m_array array = {KD2M_FLOAT32, 2, {sides[0].sample.rows, dim}, count, rows};
-        status = kd2m_array_write(context, &array, given->gradient);
-    }
     if (status == KD2M_OK)
-        status = print_result(metric, &result, seconds, common->json);
-    if (status == KD2M_OK && !common->quiet)
-        note_unconverged(context, metric, &result);
-cleanup:
-    free(rows);
+        status = given->bias ? cli_distance_bias(context, metric, &sides[0].sample,
+                                                 &sides[1].sample, settings, given->csv, common)
+                             : evaluate(context, metric, sides, given, common);
     kd2m_metric_free(metric);
     for (int i = 0; i < 2; i++)
         cli_sample_clear(&sides[i], context);
     return status;
+}
+
+/* Says what was given for the other of value and --bias; 0 if nothing was. */
+static int misplaced(const distance_options *given, const cli_settings *settings) {
+    if (!given->bias && (given->csv || settings->given > 0))
+        fputs("kd2m distance: --csv, --batches, --draws, --full, --pairing and --seed belong to "
+              "--bias\n",
+              stderr);
+    else if (given->bias && (given->gradient || given->repeat > 1))
+        fputs("kd2m distance: --grad-out and --repeat don't go with --bias\n", stderr);
+    else
+        return 0;
+    return 1;
 }
 
 int cli_distance(int argc, char **argv) {
@@ -221,13 +254,21 @@ int cli_distance(int argc, char **argv) {
                "machine=MA.npy --column-b machine=MB.npy\n"
                "  kd2m distance A.npy B.npy --metric 'joint(w2):of=softmax' --logits-a ZA.npy "
                "--logits-b ZB.npy\n"
-               "  kd2m distance A.npy B.npy --metric mmd:kernel=rbf --grad-out G.npy --json\n",
+               "  kd2m distance A.npy B.npy --metric mmd:kernel=rbf --grad-out G.npy --json\n"
+               "  kd2m distance A.npy B.npy --metric w2 --bias --batches 32,64,128 --csv bias.csv\n"
+               "\n--bias draws batches from A and B and tells, for each size, how far value and\n"
+               "gradient are from those on all rows (docs/batch-size.md).\n",
     };
     distance_options given = {.repeat = 1};
     cli_common common = {0};
-    cli_parse(&argp, argc, argv, &given, &common, NULL);
+    kd2m_bias_settings values;
+    cli_settings settings = {kd2m_bias_setting_list(), &values, 0};
+    kd2m_settings_default(settings.list, &values);
+    cli_parse(&argp, argc, argv, &given, &common, &settings);
+    if (misplaced(&given, &settings))
+        return 2;
     kd2m_context *context = cli_context(&common);
-    int code = cli_exit_code(context, distance(context, &given, &common));
+    int code = cli_exit_code(context, distance(context, &given, &values, &common));
     kd2m_context_free(context);
     return code;
 }

@@ -3,6 +3,7 @@
 #define KD2M_KD2M_H
 
 #include "kd2m/array.h"
+#include "kd2m/bias.h"
 #include "kd2m/core.h"
 #include "kd2m/data.h"
 #include "kd2m/distill.h"

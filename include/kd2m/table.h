@@ -1,6 +1,6 @@
 /*
  * Result tables: what a command found, kept apart from how it is shown. The same table prints as
- * text for people and as JSON for machines.
+ * text for people, as JSON for machines and as CSV for charts.
  */
 #ifndef KD2M_TABLE_H
 #define KD2M_TABLE_H
@@ -50,10 +50,13 @@ KD2M_API kd2m_status kd2m_table_add_note(kd2m_table *table, const char *note);
 /*
  * Renders the table: owned text, to be given to kd2m_text_free. Text ends in a newline. JSON is
  * {"name":, "columns":[..], "rows":[{..}], "notes":[..]}; Markdown is a table with its notes below.
+ * CSV (RFC 4180, but lines end in \n) begins with the keys and has no notes; numbers carry full
+ * precision, an empty cell is empty, and a mean comes as two cells, KEY and KEY_sd.
  */
 KD2M_API kd2m_status kd2m_table_to_text(const kd2m_table *table, char **out);
 KD2M_API kd2m_status kd2m_table_to_json(const kd2m_table *table, char **out);
 KD2M_API kd2m_status kd2m_table_to_markdown(const kd2m_table *table, char **out);
+KD2M_API kd2m_status kd2m_table_to_csv(const kd2m_table *table, char **out);
 
 KD2M_END_DECLS
 

@@ -8,6 +8,7 @@
 #include "context.h"
 #include "json.h"
 #include "memory.h"
+#include "spec.h"
 #include "text.h"
 
 #define NUMBER_SIZE 1024 /* two numbers of the largest size, 15 digits after the point */
@@ -285,6 +286,69 @@ kd2m_status kd2m_table_to_markdown(const kd2m_table *table, char **out) {
     }
     for (size_t i = 0; i < table->note_count; i++)
         KD2M_TRY(kd2m_text_append(&to, "\n%s\n", table->notes[i]));
+    *out = to.text;
+    to.text = NULL;
+cleanup:
+    kd2m_free(table->context, to.text);
+    return status;
+}
+
+/* A text as a cell of CSV: in quotes where it needs them. */
+static kd2m_status append_csv(kd2m_text *to, const char *text) {
+    kd2m_status status = KD2M_OK;
+    if (text[strcspn(text, ",\"\r\n")] == '\0')
+        return kd2m_text_append(to, "%s", text);
+    KD2M_TRY(kd2m_text_append(to, "\""));
+    for (size_t length; *text; text += length + (text[length] == '"')) {
+        length = strcspn(text, "\"");
+        KD2M_TRY(kd2m_text_append(to, "%.*s%s", (int)length, text, text[length] ? "\"\"" : ""));
+    }
+    KD2M_TRY(kd2m_text_append(to, "\""));
+cleanup:
+    return status;
+}
+
+static kd2m_status append_csv_real(kd2m_text *to, double value) {
+    char number[KD2M_NUMBER_SIZE];
+    if (!isfinite(value))
+        return KD2M_OK;
+    kd2m_format_number(number, value);
+    return kd2m_text_append(to, "%s", number);
+}
+
+/* An empty cell of a mean is two. */
+static kd2m_status append_csv_cell(kd2m_text *to, const column *of, const cell *what) {
+    kd2m_status status = KD2M_OK;
+    if (what->filled && of->type == KD2M_COLUMN_TEXT)
+        KD2M_TRY(append_csv(to, what->text));
+    else if (what->filled && of->type == KD2M_COLUMN_INTEGER)
+        KD2M_TRY(kd2m_text_append(to, "%lld", (long long)what->integer));
+    else if (what->filled)
+        KD2M_TRY(append_csv_real(to, what->real));
+    if (of->type == KD2M_COLUMN_MEAN_SD) {
+        KD2M_TRY(kd2m_text_append(to, ","));
+        KD2M_TRY(append_csv_real(to, what->filled ? what->sd : NAN));
+    }
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_table_to_csv(const kd2m_table *table, char **out) {
+    *out = NULL;
+    size_t columns = table->column_count;
+    kd2m_text to = {table->context, NULL, 0, 0};
+    kd2m_status status = KD2M_OK;
+    for (size_t c = 0; c < columns; c++) {
+        KD2M_TRY(kd2m_text_append(&to, "%s", c > 0 ? "," : ""));
+        KD2M_TRY(append_csv(&to, table->columns[c].key));
+        if (table->columns[c].type == KD2M_COLUMN_MEAN_SD)
+            KD2M_TRY(kd2m_text_append(&to, ",%s_sd", table->columns[c].key));
+    }
+    KD2M_TRY(kd2m_text_append(&to, "\n"));
+    for (size_t i = 0; i < table->row_count * columns; i++) {
+        KD2M_TRY(append_csv_cell(&to, &table->columns[i % columns], &table->cells[i]));
+        KD2M_TRY(kd2m_text_append(&to, (i + 1) % columns > 0 ? "," : "\n"));
+    }
     *out = to.text;
     to.text = NULL;
 cleanup:

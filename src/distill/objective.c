@@ -40,21 +40,11 @@ cleanup:
     return status;
 }
 
-/* What the term's metric looks at beside features. */
-static kd2m_row_needs needs_of(const kd2m_objective *objective, const kd2m_bound_term *bound) {
-    unsigned logits = KD2M_METRIC_ON_LOGITS | KD2M_METRIC_WITH_LOGITS;
-    return (kd2m_row_needs){
-        .classes = bound->info.traits & logits ? objective->classes : 0,
-        .labels = bound->info.traits & KD2M_METRIC_LABELS,
-        .column = bound->info.column,
-    };
-}
-
 /* Memory for rows that are not the batch's own: positions, and those of earlier batches. */
 static kd2m_status bind_rows(kd2m_objective *objective, kd2m_bound_term *bound) {
     kd2m_context *context = objective->context;
     const kd2m_match *match = &objective->matches[bound->match];
-    kd2m_row_needs needs = needs_of(objective, bound);
+    kd2m_row_needs needs = kd2m_row_needs_of(&bound->info, 0, objective->classes);
     kd2m_status status = KD2M_OK;
     if (match->student_drawn) {
         KD2M_TRY(kd2m_row_store_create(&bound->x_rows, context, match->student_rows, &needs));

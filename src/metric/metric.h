@@ -143,6 +143,10 @@ void kd2m_metric_unit_free(kd2m_context *context, kd2m_metric_unit *unit);
 kd2m_status kd2m_metric_unit_text(kd2m_context *context, char **out, const kd2m_metric_unit *unit,
                                   const kd2m_spec *spec);
 
+/* Checks that two samples are what the metric takes, as evaluate does. Errors: KD2M_ERROR_INPUT. */
+kd2m_status kd2m_metric_accept(const kd2m_metric *metric, const kd2m_sample *x,
+                               const kd2m_sample *y);
+
 /* Resolves the constants of call->unit for `group` from the call's rows, replacing older ones. */
 kd2m_status kd2m_metric_resolve(kd2m_metric_call *call, int32_t group);
 

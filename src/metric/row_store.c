@@ -6,6 +6,16 @@
 #include "context.h"
 #include "memory.h"
 
+kd2m_row_needs kd2m_row_needs_of(const kd2m_metric_info *info, size_t dim, size_t classes) {
+    unsigned logits = KD2M_METRIC_ON_LOGITS | KD2M_METRIC_WITH_LOGITS;
+    return (kd2m_row_needs){
+        .dim = info->traits & KD2M_METRIC_ON_LOGITS ? 0 : dim,
+        .classes = info->traits & logits ? classes : 0,
+        .labels = info->traits & KD2M_METRIC_LABELS,
+        .column = info->column,
+    };
+}
+
 static kd2m_status allocate(kd2m_row_store *store, void *out, size_t width, size_t size) {
     size_t count;
     if (width == 0)

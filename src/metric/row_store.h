@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "kd2m/core.h"
-#include "kd2m/sample.h"
+#include "kd2m/metric.h"
 
 /* What is kept of a row: no more than its metric looks at. */
 typedef struct kd2m_row_needs {
@@ -18,6 +18,9 @@ typedef struct kd2m_row_needs {
     bool weights;
     const char *column; /* the one whose codes are kept; NULL = none; borrowed */
 } kd2m_row_needs;
+
+/* What a metric looks at in rows of `dim` features and `classes` logits; weights are left out. */
+kd2m_row_needs kd2m_row_needs_of(const kd2m_metric_info *info, size_t dim, size_t classes);
 
 typedef struct kd2m_row_store {
     kd2m_context *context;

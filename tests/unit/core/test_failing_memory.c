@@ -199,7 +199,7 @@ cleanup:
 
 static kd2m_status render_table(kd2m_context *context) {
     kd2m_table *table = (kd2m_table *)&table;
-    char *text = NULL, *json = NULL, *markdown = NULL;
+    char *text = NULL, *json = NULL, *markdown = NULL, *csv = NULL;
     kd2m_status status = kd2m_table_create(&table, context, "name");
     assert_int_equal(status == KD2M_OK, table != NULL);
     if (status != KD2M_OK)
@@ -208,7 +208,9 @@ static kd2m_status render_table(kd2m_context *context) {
     KD2M_TRY(kd2m_table_to_text(table, &text));
     KD2M_TRY(kd2m_table_to_json(table, &json));
     KD2M_TRY(kd2m_table_to_markdown(table, &markdown));
+    KD2M_TRY(kd2m_table_to_csv(table, &csv));
 cleanup:
+    kd2m_text_free(context, csv);
     kd2m_text_free(context, text);
     kd2m_text_free(context, json);
     kd2m_text_free(context, markdown);

@@ -217,6 +217,31 @@ static void markdown_escapes_what_ends_a_cell(void **state) {
     kd2m_table_free(table);
 }
 
+static void expect_csv(const kd2m_table *table, const char *expected) {
+    char *text = NULL;
+    EXPECT_OK(context, kd2m_table_to_csv(table, &text));
+    assert_string_equal(expected, text);
+    kd2m_text_free(context, text);
+}
+
+static void csv_keeps_all(void **state) {
+    kd2m_table *table = create();
+    (void)state;
+    expect_csv(table, "name,size,loss,right,right_sd\n");
+    fill(table, "a \"b\", c\n\"", INT64_C(9007199254740993), 0.1, 1.0 / 3, 1e-300);
+    fill(table, "größer", -1, NAN, 2, INFINITY);
+    EXPECT_OK(context, kd2m_table_add_row(table));
+    EXPECT_OK(context, kd2m_table_add_note(table, "left out"));
+    expect_csv(table, "name,size,loss,right,right_sd\n"
+                      "\"a \"\"b\"\", c\n\"\"\",9007199254740993,0.1,0.3333333333333333,1e-300\n"
+                      "größer,-1,,2,\n"
+                      ",,,,\n");
+    kd2m_table_free(table);
+    EXPECT_OK(context, kd2m_table_create(&table, context, "nothing"));
+    expect_csv(table, "\n");
+    kd2m_table_free(table);
+}
+
 static void wrong_use_is_refused(void **state) {
     kd2m_table *table = create();
     (void)state;
@@ -265,6 +290,7 @@ int main(void) {
         cmocka_unit_test(empty_tables_are_shown),
         cmocka_unit_test(many_rows_are_kept),
         cmocka_unit_test(markdown_escapes_what_ends_a_cell),
+        cmocka_unit_test(csv_keeps_all),
         cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(text_that_is_not_utf8_is_no_json),
     };

@@ -116,7 +116,7 @@ static kd2m_status list_sizes(kd2m_bias_report *out, kd2m_context *context, cons
     if (out->count == 0) {
         status = kd2m_fail(context, KD2M_ERROR_USAGE,
                            "batches begin at %d rows and end at half of all, but there are %zu: "
-                           "say which with batches=",
+                           "say which with --batches",
                            FIRST_SIZE, most);
         goto cleanup;
     }

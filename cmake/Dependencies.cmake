@@ -16,6 +16,11 @@ find_path(KD2M_CBLAS_INCLUDE NAMES cblas.h PATH_SUFFIXES openblas-openmp openbla
 target_include_directories(kd2m_blas SYSTEM INTERFACE ${KD2M_CBLAS_INCLUDE})
 target_link_libraries(kd2m_blas INTERFACE ${KD2M_LAPACKE_LIBRARY} ${KD2M_CBLAS_LIBRARY})
 
+# Boost.Math's headers for the distributions of statistics.
+add_library(kd2m_boost INTERFACE)
+find_path(KD2M_BOOST_INCLUDE NAMES boost/math/distributions/students_t.hpp REQUIRED)
+target_include_directories(kd2m_boost SYSTEM INTERFACE ${KD2M_BOOST_INCLUDE})
+
 # The network engine. Without it the float gemm is CBLAS's, too.
 set(KD2M_GEMM "")
 if(KD2M_NN)

@@ -11,6 +11,7 @@
 #include "kd2m/model.h"
 #include "kd2m/sample.h"
 #include "kd2m/settings.h"
+#include "kd2m/stats.h"
 #include "kd2m/table.h"
 #include "kd2m/transform.h"
 

@@ -151,16 +151,6 @@ static kd2m_status train_and_test(kd2m_context *context, const demo_options *giv
     return status == KD2M_OK ? measure_latency(context, run, &out->latency) : status;
 }
 
-static void mean_and_sd(const double *values, size_t count, double *mean, double *sd) {
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += values[i];
-    *mean = sum / (double)count;
-    for (size_t i = 0; i < count; i++)
-        squares += (values[i] - *mean) * (values[i] - *mean);
-    *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : NAN;
-}
-
 static kd2m_status add_columns(kd2m_table *table) {
     kd2m_status status = kd2m_table_add_column(table, "net", "net", KD2M_COLUMN_TEXT, 0);
     for (size_t c = 0; status == KD2M_OK && c < CONDITIONS; c++)
@@ -175,26 +165,29 @@ static kd2m_status add_columns(kd2m_table *table) {
                : status;
 }
 
-static kd2m_status add_row(kd2m_table *table, const char *name, const figures *seeds,
-                           size_t count) {
-    double values[SEEDS], mean, sd;
+static kd2m_status add_row(kd2m_context *context, kd2m_table *table, const char *name,
+                           const figures *seeds, size_t count) {
+    double values[SEEDS];
+    kd2m_summary summary;
     kd2m_status status = kd2m_table_add_row(table);
     if (status == KD2M_OK)
         status = kd2m_table_set_text(table, "net", name);
     for (size_t c = 0; status == KD2M_OK && c < CONDITIONS; c++) {
         for (size_t s = 0; s < count; s++)
             values[s] = seeds[s].accuracy[c];
-        mean_and_sd(values, count, &mean, &sd);
-        status = kd2m_table_set_mean_sd(table, conditions[c].key, mean, sd);
+        status = kd2m_summarise(&summary, context, values, count);
+        if (status == KD2M_OK)
+            status = kd2m_table_set_mean_sd(table, conditions[c].key, summary.mean, summary.sd);
     }
     for (size_t s = 0; s < count; s++)
         values[s] = seeds[s].latency;
-    mean_and_sd(values, count, &mean, &sd);
+    if (status == KD2M_OK)
+        status = kd2m_summarise(&summary, context, values, count);
     if (status == KD2M_OK)
         status = kd2m_table_set_integer(table, "parameters", (int64_t)seeds[0].parameters);
     if (status == KD2M_OK)
         status = kd2m_table_set_integer(table, "bytes", (int64_t)seeds[0].bytes);
-    return status == KD2M_OK ? kd2m_table_set_real(table, "latency_ms", mean) : status;
+    return status == KD2M_OK ? kd2m_table_set_real(table, "latency_ms", summary.mean) : status;
 }
 
 /* Every net in turn, its row in the table as soon as it is known. */
@@ -217,7 +210,7 @@ static kd2m_status fill_table(kd2m_context *context, const demo_options *given, 
         }
         done += seeds;
         if (status == KD2M_OK)
-            status = add_row(table, name, found, seeds);
+            status = add_row(context, table, name, found, seeds);
         if (status == KD2M_OK && !quiet)
             fprintf(stderr, "kd2m: %s trained, %zu of %zu runs done\n", name, done, all);
     }

@@ -1,7 +1,7 @@
 # make demo: the main job; make check: all tests. Both install what is missing (Debian) and build.
 PACKAGES = build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev \
            liblapacke-dev zlib1g-dev libjansson-dev libkissfft-dev libsamplerate0-dev libboost-dev \
-           libcmocka-dev
+           libsqlite3-dev libcmocka-dev
 
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

@@ -49,6 +49,7 @@ KD2M_BEGIN_DECLS
     X(REAL,    weight_decay, "0.0001",  0, 1,        "W",      "weight decay, not on batch norm and biases")           \
     X(REAL,    clip,         "0",       0, 1e12,     "NORM",   "largest gradient norm, 0 for none")                    \
     X(CHOICE,  select,       "best",    0, 0,        "best|last", "which epoch's net is kept: best by validation, or the last") \
+    X(FLAG,    blind,        "0",       0, 1,        NULL,     "leave test data unread: the result is told by validation alone") \
     X(TEXT,    initial,      NULL,      0, 0,        "FILE",   "start from the weights of this model file")
 /* clang-format on */
 
@@ -67,7 +68,7 @@ typedef enum kd2m_run_mode {
 } kd2m_run_mode;
 
 typedef struct kd2m_run_result {
-    double test_accuracy;       /* NaN where the data set has no test part */
+    double test_accuracy;       /* NaN where the data set has no test part, and with `blind` */
     double test_loss;           /* cross-entropy */
     double validation_accuracy; /* of the epoch that was kept; NaN without validation */
     double teacher_accuracy;    /* on test; NaN without a teacher, or one that doesn't know */

@@ -12,6 +12,7 @@
 #include "kd2m/sample.h"
 #include "kd2m/settings.h"
 #include "kd2m/stats.h"
+#include "kd2m/study.h"
 #include "kd2m/table.h"
 #include "kd2m/transform.h"
 

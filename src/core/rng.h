@@ -19,12 +19,12 @@ typedef enum kd2m_stream {
     KD2M_STREAM_PROJECTOR = 6, /* projector weights */
     KD2M_STREAM_METRIC = 7,    /* random projections and starts */
     KD2M_STREAM_TEST = 8,
-    KD2M_STREAM_AUGMENT = 9,     /* augmentation; substream: epoch, index: row */
-    KD2M_STREAM_POSITIONS = 10,  /* rows among a map's positions; index: step */
-    KD2M_STREAM_LIMIT = 11,      /* training rows that a limit keeps; substream: class */
-    KD2M_STREAM_BATCHES = 12,    /* sub-samples that stand for batches; substream: draw and side */
-    KD2M_STREAM_BOOTSTRAP = 13,  /* clusters of a bootstrap sample; substream: replicate */
-    KD2M_STREAM_PERMUTATION = 14 /* orders of a permutation test; substream: permutation */
+    KD2M_STREAM_AUGMENT = 9,      /* augmentation; substream: epoch, index: row */
+    KD2M_STREAM_POSITIONS = 10,   /* rows among a map's positions; index: step */
+    KD2M_STREAM_LIMIT = 11,       /* training rows that a limit keeps; substream: class */
+    KD2M_STREAM_BOOTSTRAP = 12,   /* clusters of a bootstrap sample; substream: replicate */
+    KD2M_STREAM_PERMUTATION = 13, /* orders of a permutation test; substream: permutation */
+    KD2M_STREAM_BATCHES = 14      /* sub-samples that stand for batches; substream: draw and side */
 } kd2m_stream;
 
 /* The block function itself: out = Philox4x32-10(counter, key). */

@@ -79,12 +79,14 @@ cleanup:
 static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
                           const kd2m_run_folder *folder) {
     const kd2m_run_state *state = &trainer->state;
-    kd2m_evaluation test, teacher = {0, NAN, NAN};
+    kd2m_evaluation test = {0, NAN, NAN}, teacher = {0, NAN, NAN};
+    bool blind = trainer->settings->blind != 0;
     kd2m_tensors *tensors = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_trainer_outcome(trainer, &tensors));
-    KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_TEST, &test, NULL, NULL));
-    if (trainer->teacher)
+    if (!blind)
+        KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_TEST, &test, NULL, NULL));
+    if (!blind && trainer->teacher)
         KD2M_TRY(kd2m_teacher_evaluate(trainer->teacher, KD2M_TEST, &teacher));
     *out = (kd2m_run_result){
         .test_accuracy = test.accuracy,

@@ -1,0 +1,145 @@
+/* kd2m study: compares methods on one's own data, from a plan to tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app.h"
+
+typedef struct study_options {
+    const char *plan, *out, *show, *score, *as;
+    int final;
+} study_options;
+
+enum { KEY_FINAL = 1, KEY_SHOW, KEY_SCORE, KEY_AS };
+
+static const struct argp_option options[] = {
+    {"out", 'o', "DIR", 0, "The study's folder", 1},
+    {"final", KEY_FINAL, NULL, 0,
+     "When all is trained: read the test data and the shifts, which nothing did before", 1},
+    {"show", KEY_SHOW, "results|winners|trials|progress", 0,
+     "Print this of the study as it stands, and do no more", 1},
+    {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1", 0,
+     "What results are told in (default: accuracy)", 1},
+    {"as", KEY_AS, "text|json|csv|markdown", 0, "How tables are printed (default: text)", 1},
+    {0},
+};
+
+static int is_word(const char *text, const char *words) {
+    size_t length = strlen(text);
+    for (const char *at = words; *at;) {
+        size_t next = strcspn(at, "|");
+        if (next == length && memcmp(at, text, length) == 0)
+            return 1;
+        at += next + (at[next] == '|');
+    }
+    return 0;
+}
+
+static error_t take_word(struct argp_state *state, const struct argp_option *option, char *text,
+                         const char **out) {
+    if (!is_word(text, option->arg))
+        argp_error(state, "--%s takes %s, not '%s'", option->name, option->arg, text);
+    *out = text;
+    return 0;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state) {
+    study_options *given = state->input;
+    switch (key) {
+    case 'o':
+        given->out = text;
+        return 0;
+    case KEY_FINAL:
+        given->final = 1;
+        return 0;
+    case KEY_SHOW:
+        return take_word(state, &options[2], text, &given->show);
+    case KEY_SCORE:
+        return take_word(state, &options[3], text, &given->score);
+    case KEY_AS:
+        return take_word(state, &options[4], text, &given->as);
+    case ARGP_KEY_ARG:
+        if (given->plan)
+            argp_error(state, "'%s' is one argument too many", text);
+        given->plan = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!given->out)
+            argp_error(state, "no folder for the study: say --out DIR");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static kd2m_status make_table(kd2m_study *study, const study_options *given, kd2m_table **out) {
+    const char *what = given->show ? given->show : "results";
+    if (strcmp(what, "winners") == 0)
+        return kd2m_study_winners(out, study);
+    if (strcmp(what, "trials") == 0)
+        return kd2m_study_trials(out, study);
+    if (strcmp(what, "progress") == 0)
+        return kd2m_study_progress(out, study);
+    return kd2m_study_results(out, study, given->score);
+}
+
+static kd2m_status print_table(kd2m_context *context, kd2m_table *table, const char *as) {
+    static const struct {
+        const char *name;
+        kd2m_status (*render)(const kd2m_table *, char **);
+    } forms[] = {
+        {"text", kd2m_table_to_text},
+        {"json", kd2m_table_to_json},
+        {"csv", kd2m_table_to_csv},
+        {"markdown", kd2m_table_to_markdown},
+    };
+    size_t i = 0;
+    while (strcmp(forms[i].name, as) != 0)
+        i++;
+    return cli_print_table_as(context, table, forms[i].render);
+}
+
+static kd2m_status follow(kd2m_context *context, const study_options *given,
+                          const kd2m_study_settings *settings) {
+    kd2m_study *study = NULL;
+    kd2m_table *table = NULL;
+    kd2m_status status = kd2m_study_open(&study, context, given->out, given->plan, settings);
+    if (status == KD2M_OK && !given->show)
+        status = kd2m_study_run(study);
+    if (status == KD2M_OK && given->final)
+        status = kd2m_study_final(study);
+    if (status == KD2M_OK)
+        status = make_table(study, given, &table);
+    kd2m_study_free(study);
+    return status == KD2M_OK ? print_table(context, table, given->as) : status;
+}
+
+int cli_study(int argc, char **argv) {
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "[PLAN.json]",
+        .doc =
+            "Compares methods: searches each one's settings with the same budget, by validation, "
+            "trains the winners on fresh seeds, and tells which differences are real.\v"
+            "The same command goes on with a study that was stopped or killed; run at the same "
+            "time by several processes, it shares the work among them. docs/studies.md tells how a "
+            "plan is written.\n\n"
+            "Examples:\n"
+            "  kd2m study plan.json --out studies/bearing\n"
+            "  kd2m study --out studies/bearing --show progress\n"
+            "  kd2m study --out studies/bearing --final\n"
+            "  kd2m study --out studies/bearing --show results --as markdown\n",
+    };
+    study_options given = {.score = "accuracy", .as = "text"};
+    kd2m_study_settings values;
+    cli_common common = {0};
+    cli_settings settings = {kd2m_study_setting_list(), &values, 0};
+    kd2m_settings_default(settings.list, &values);
+    cli_parse(&argp, argc, argv, &given, &common, &settings);
+    if (common.json)
+        given.as = "json";
+    kd2m_context *context = cli_context(&common);
+    int code = cli_exit_code(context, follow(context, &given, &values));
+    kd2m_context_free(context);
+    return code;
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# A study whose processes are killed at random moments, two of them at work at once towards the end,
+# must end in the very figures of one that was left alone, no trial having been trained twice.
+#   study.sh KD2M [KILLS]
+set -eu
+kd2m=$1
+kills=${2:-20}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+fail() {
+    echo "$*"
+    exit 1
+}
+
+cat >"$folder/plan.json" <<'JSON'
+{
+  "settings": {"epochs": 12, "batch_size": 32},
+  "data": [{
+    "name": "rig",
+    "settings": {"data": "bearing:train=40,test=20,length=256"},
+    "teacher": {"model": "cnn1d:width=0.25"},
+    "shifts": [{"name": "noise", "settings": {"data": "bearing:train=40,test=20,length=256,snr=0"}}]
+  }],
+  "students": ["mlp:256-16-7"],
+  "methods": [
+    {"name": "ce", "loss": "ce", "search": {"lr": [0.01, 0.05]}},
+    {"name": "kd", "loss": "ce + {w}*kd:T=4", "search": {"w": [0.5, 2]}},
+    {"name": "w2", "loss": "ce + {w}*w2@features", "search": {"w": {"low": 0.01, "high": 1, "log": true}}}
+  ],
+  "budget": {"candidates": 4, "rungs": 2},
+  "seeds": 4
+}
+JSON
+study() {
+    exec "$kd2m" study -q --threads 1 "$@"
+}
+
+(study "$folder/plan.json" --out "$folder/whole" --final --as json) >"$folder/whole.json"
+hit=0
+for ((i = 0; i < kills; i++)); do
+    study "$folder/plan.json" --out "$folder/torn" >/dev/null 2>&1 &
+    pid=$!
+    sleep 0.$((RANDOM % 4))$((RANDOM % 10))
+    kill -9 $pid 2>/dev/null && hit=$((hit + 1))
+    wait $pid 2>/dev/null || true
+done
+[ $hit -ge $((kills / 2)) ] || fail "only $hit of $kills kills met a living process"
+study --out "$folder/torn" >/dev/null 2>"$folder/errors" &
+pid=$!
+(study --out "$folder/torn") >/dev/null || fail "a second process at work: $?"
+wait $pid || fail "the first process: $(cat "$folder/errors")"
+(study --out "$folder/torn" --final --as json) >"$folder/torn.json"
+cmp "$folder/whole.json" "$folder/torn.json"
+grep -q '"part": "noise"' "$folder/torn.json" || fail "no figures under shift"
+
+# once finished, nothing is trained again
+(study --out "$folder/torn" --show trials --as csv) >"$folder/before"
+(study "$folder/plan.json" --out "$folder/torn") >/dev/null
+(study --out "$folder/torn" --show trials --as csv) >"$folder/after"
+cmp "$folder/before" "$folder/after"
+echo "$hit kills: the same figures"
+
+# Ctrl-C
+study "$folder/plan.json" --out "$folder/stopped" >/dev/null 2>"$folder/errors" &
+pid=$!
+sleep 0.3
+kill -INT $pid
+code=0
+wait $pid || code=$?
+[ $code -eq 1 ] || fail "exit code $code after Ctrl-C"
+grep -q "the same command goes on" "$folder/errors" || fail "after Ctrl-C: $(cat "$folder/errors")"

@@ -136,7 +136,7 @@ static void test_linear_gradients(void **state) {
         EXPECT_CLOSE(sqrt(expected / whole), size->norm_ratio, 0, 0.02);
         EXPECT_CLOSE(sqrt(variance / whole), size->noise, 0, 0.02);
     }
-    assert_true(report.sizes[0].cosine < 0.9); /* a row counts for much among four */
+    assert_true(report.sizes[0].cosine < 0.95); /* a row counts for much among four */
     kd2m_bias_clear(context, &report);
 }
 

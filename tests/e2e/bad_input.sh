@@ -83,6 +83,19 @@ expect 2 "npy" "$kd2m" distance a.npy --metric w2
 expect 1 "sinkhorn:eps=0.05,abs=0,iters=1 did not converge: gap .* after 1 iterations; raise iters= or eps=" "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --strict
 "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --json 2>err.txt | grep -q '"converged":false' && grep -q "warning: sinkhorn.* --strict makes this an error" err.txt || { echo "FAILED: a value that did not converge"; failures=$((failures + 1)); }
 expect 2 "repeat" "$kd2m" distance a.npy b.npy --metric w2 --repeat -3
+bias="$kd2m distance a.npy a.npy --bias"
+expect 2 "belong to --bias" "$kd2m" distance a.npy a.npy --metric w2 --draws 5
+expect 2 "belong to --bias" "$kd2m" distance a.npy a.npy --metric w2 --csv bias.csv
+expect 2 "don't go with --bias" $bias --metric w2 --grad-out g.npy
+expect 2 "end at half of all, but there are 6: say which with --batches" $bias --metric w2
+expect 2 "batches of 6 rows: numbers go from 0 to 6" $bias --metric w2 --batches 3,7
+expect 2 "draws takes a whole number from 2" $bias --metric w2 --batches 3 --draws 1
+expect 2 "row i with row i: leave pairing=apart out" $bias --metric mse --batches 3 --pairing apart
+expect 1 "needs labels" $bias --metric 'cond(w2)' --batches 3
+expect 1 "row i with row i" "$kd2m" distance a.npy b.npy --metric mse --bias --batches 3
+expect 2 "has 6 and the teacher .y. 5" "$kd2m" distance a.npy b.npy --metric w2 --bias --batches 3 --pairing paired
+expect 1 "nowhere/bias.csv" $bias --metric w2 --batches 3 --csv nowhere/bias.csv
+expect 1 "sinkhorn.* did not converge" "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --bias --batches 2 --strict
 expect 2 "no command" "$kd2m" distnace a.npy b.npy
 expect 2 "option" "$kd2m" train --no-such-option
 

@@ -249,10 +249,14 @@ cleanup:
     return status;
 }
 
+/* Pairs of rows that batches of a size compare: what they cost, roughly. */
+static double pairs_of(const bias_work *work, size_t size) {
+    return (double)size * (double)size * (1 + has_floor(work, size));
+}
+
 static kd2m_status measure_size(bias_work *work, const kd2m_bias_report *report,
                                 kd2m_bias_size *out) {
     size_t size = out->rows;
-    double pairs = (double)size * (double)size * (1 + has_floor(work, size));
     double full = report->full.value;
     running values = {0}, floors = {0};
     kd2m_bias_gradient_reset(work->gradient);
@@ -269,7 +273,7 @@ static kd2m_status measure_size(bias_work *work, const kd2m_bias_report *report,
         running_add(&values, result.value);
         running_add(&floors, floor);
         out->unconverged += !result.certificate.converged;
-        kd2m_meter_advance(&work->meter, pairs);
+        kd2m_meter_advance(&work->meter, pairs_of(work, size));
     }
     out->value = values.mean;
     out->value_sd = running_sd(&values);
@@ -282,15 +286,9 @@ static kd2m_status measure_size(bias_work *work, const kd2m_bias_report *report,
     return KD2M_OK;
 }
 
-static kd2m_status measure_all(bias_work *work, kd2m_bias_report *out) {
-    double pairs = 0;
+/* The metric on all rows. */
+static kd2m_status measure_full(bias_work *work, kd2m_bias_report *out) {
     kd2m_status status = KD2M_OK;
-    for (size_t i = 0; i < out->count; i++) {
-        size_t size = out->sizes[i].rows;
-        pairs += (double)draws_of(work, size) * (double)size * (double)size *
-                 (1 + has_floor(work, size));
-    }
-    kd2m_meter_begin(&work->meter, work->context, "pairs of rows", pairs, 0);
     if ((work->info.traits & KD2M_METRIC_TRANSPORT) && out->x_rows > LONG_ROWS)
         kd2m_log(work->context, KD2M_LOG_INFO,
                  "first transport between all %zu and %zu rows: --full ROWS has fewer stand for "
@@ -298,9 +296,19 @@ static kd2m_status measure_all(bias_work *work, kd2m_bias_report *out) {
                  out->x_rows, out->y_rows);
     KD2M_TRY(evaluate(work, &work->x.all, &work->y.all, &out->full, work->gradient->full));
     kd2m_bias_gradient_begin(work->gradient);
-    for (size_t i = 0; i < out->count; i++)
-        KD2M_TRY(measure_size(work, out, &out->sizes[i]));
 cleanup:
+    return status;
+}
+
+/* The largest size first: most of the time goes there, so that the time left is known early. */
+static kd2m_status measure_sizes(bias_work *work, kd2m_bias_report *out) {
+    double pairs = 0;
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < out->count; i++)
+        pairs += (double)draws_of(work, out->sizes[i].rows) * pairs_of(work, out->sizes[i].rows);
+    kd2m_meter_begin(&work->meter, work->context, "pairs of rows", pairs, 0);
+    for (size_t i = out->count; i-- > 0 && status == KD2M_OK;)
+        status = measure_size(work, out, &out->sizes[i]);
     kd2m_meter_end(&work->meter);
     return status;
 }
@@ -324,7 +332,8 @@ kd2m_status kd2m_bias_measure(kd2m_bias_report *out, kd2m_context *context, kd2m
     out->y_rows = work.y.all.rows;
     KD2M_TRY(list_sizes(out, context, settings->batches));
     KD2M_TRY(allocate(&work, out->sizes[out->count - 1].rows));
-    KD2M_TRY(measure_all(&work, out));
+    KD2M_TRY(measure_full(&work, out));
+    KD2M_TRY(measure_sizes(&work, out));
 cleanup:
     clear(&work);
     if (status != KD2M_OK)

@@ -276,7 +276,7 @@ static void test_batches_follow_from_the_seed(void **state) {
         kd2m_bias_clear(context, &again);
 
         settings.seed = 0;
-        kd2m_context *threads = testing_context(1);
+        kd2m_context *threads = testing_context(2);
         problem_metric opened = problem_open(threads, specs[s]);
         EXPECT_OK(threads, measure(&again, &opened, &given, &settings));
         for (size_t i = 0; i < 2 && s < 4; i++)
@@ -524,7 +524,7 @@ int main(void) {
         cmocka_unit_test(test_interrupts_and_progress),
         cmocka_unit_test(test_failing_allocations),
     };
-    context = testing_context(2);
+    context = testing_context(1);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kd2m_context_free(context);
     return failed;

@@ -1,15 +1,17 @@
 /* kd2m study: compares methods on one's own data, from a plan to tables. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
 
 typedef struct study_options {
     const char *plan, *out, *show, *score, *as;
-    int final;
+    int final, estimate;
+    double budget; /* seconds; 0 = not given */
 } study_options;
 
-enum { KEY_FINAL = 1, KEY_SHOW, KEY_SCORE, KEY_AS };
+enum { KEY_FINAL = 1, KEY_SHOW, KEY_SCORE, KEY_AS, KEY_ESTIMATE, KEY_BUDGET };
 
 static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "The study's folder", 1},
@@ -20,6 +22,11 @@ static const struct argp_option options[] = {
     {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1", 0,
      "What results are told in (default: accuracy)", 1},
     {"as", KEY_AS, "text|json|csv|markdown", 0, "How tables are printed (default: text)", 1},
+    {"estimate", KEY_ESTIMATE, NULL, 0, "Tell what the study will take, and do no more", 1},
+    {"budget", KEY_BUDGET, "TIME", 0,
+     "What it may take, e.g. 90m or 2h: with --estimate, what of it fits; without, a study that "
+     "takes longer is not begun",
+     1},
     {0},
 };
 
@@ -42,6 +49,23 @@ static error_t take_word(struct argp_state *state, const struct argp_option *opt
     return 0;
 }
 
+/* Seconds of '90m', '2h', '1.5d' or '300s'. */
+static error_t take_time(struct argp_state *state, const char *text, double *out) {
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end;
+    *out = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (*out > 0 && end[0] == units[i].unit && end[1] == '\0') {
+            *out *= units[i].seconds;
+            return 0;
+        }
+    argp_error(state, "--budget takes a time such as 90m or 2h, not '%s'", text);
+    return 0;
+}
+
 static error_t parse(int key, char *text, struct argp_state *state) {
     study_options *given = state->input;
     switch (key) {
@@ -51,6 +75,11 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     case KEY_FINAL:
         given->final = 1;
         return 0;
+    case KEY_ESTIMATE:
+        given->estimate = 1;
+        return 0;
+    case KEY_BUDGET:
+        return take_time(state, text, &given->budget);
     case KEY_SHOW:
         return take_word(state, &options[2], text, &given->show);
     case KEY_SCORE:
@@ -98,17 +127,45 @@ static kd2m_status print_table(kd2m_context *context, kd2m_table *table, const c
     return cli_print_table_as(context, table, forms[i].render);
 }
 
+/* Before a study begins: what it will take, on stderr; one beyond the budget is not begun. */
+static kd2m_status announce(kd2m_context *context, kd2m_study *study, const study_options *given,
+                            int quiet) {
+    kd2m_table *table = NULL;
+    char *text = NULL;
+    double seconds;
+    size_t done, total;
+    kd2m_status status = kd2m_study_count(study, &done, &total);
+    if (status != KD2M_OK || done > 0 || (quiet && given->budget <= 0))
+        return status;
+    status = kd2m_study_estimate(&table, &seconds, study, given->budget);
+    if (status == KD2M_OK)
+        status = kd2m_table_to_text(table, &text);
+    if (status == KD2M_OK && !quiet)
+        fprintf(stderr, "%s\n", text);
+    if (status == KD2M_OK && given->budget > 0 && seconds > given->budget)
+        status = cli_fail(KD2M_ERROR_INPUT, "the study would take longer than --budget allows; "
+                                            "--estimate tells what of it fits");
+    kd2m_text_free(context, text);
+    kd2m_table_free(table);
+    return status;
+}
+
 static kd2m_status follow(kd2m_context *context, const study_options *given,
-                          const kd2m_study_settings *settings) {
+                          const kd2m_study_settings *settings, int quiet) {
     kd2m_study *study = NULL;
     kd2m_table *table = NULL;
+    double seconds;
+    int work = !given->show && !given->estimate;
     kd2m_status status = kd2m_study_open(&study, context, given->out, given->plan, settings);
-    if (status == KD2M_OK && !given->show)
+    if (status == KD2M_OK && work)
+        status = announce(context, study, given, quiet);
+    if (status == KD2M_OK && work)
         status = kd2m_study_run(study);
     if (status == KD2M_OK && given->final)
         status = kd2m_study_final(study);
     if (status == KD2M_OK)
-        status = make_table(study, given, &table);
+        status = given->estimate ? kd2m_study_estimate(&table, &seconds, study, given->budget)
+                                 : make_table(study, given, &table);
     kd2m_study_free(study);
     return status == KD2M_OK ? print_table(context, table, given->as) : status;
 }
@@ -125,6 +182,7 @@ int cli_study(int argc, char **argv) {
             "time by several processes, it shares the work among them. docs/studies.md tells how a "
             "plan is written.\n\n"
             "Examples:\n"
+            "  kd2m study plan.json --out studies/bearing --estimate --budget 2h\n"
             "  kd2m study plan.json --out studies/bearing\n"
             "  kd2m study --out studies/bearing --show progress\n"
             "  kd2m study --out studies/bearing --final\n"
@@ -139,7 +197,7 @@ int cli_study(int argc, char **argv) {
     if (common.json)
         given.as = "json";
     kd2m_context *context = cli_context(&common);
-    int code = cli_exit_code(context, follow(context, &given, &values));
+    int code = cli_exit_code(context, follow(context, &given, &values, common.quiet));
     kd2m_context_free(context);
     return code;
 }

@@ -47,6 +47,17 @@ KD2M_API kd2m_status kd2m_study_open(kd2m_study **out, kd2m_context *context, co
 /* Frees the study. NULL is fine. */
 KD2M_API void kd2m_study_free(kd2m_study *study);
 
+/* How many trials are done, of how many in all. */
+KD2M_API kd2m_status kd2m_study_count(kd2m_study *study, size_t *done, size_t *total);
+
+/*
+ * *out = what the study takes as a whole, to be freed by the caller: trials, milliseconds a step,
+ * hours and memory of every method in every cell, from a few steps that are taken and thrown away;
+ * what of it fits `budget` seconds (0: none is given). *seconds = the sum. Errors: as of training.
+ */
+KD2M_API kd2m_status kd2m_study_estimate(kd2m_table **out, double *seconds, kd2m_study *study,
+                                         double budget);
+
 /*
  * Works on trials until none is left that this process could take up, waiting for those that others
  * are at. A trial whose loss diverges is an outcome (the worst); one that fails for other reasons

@@ -2,6 +2,7 @@
 #include "trainer.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "context.h"
@@ -11,6 +12,7 @@
 #include "zoo.h"
 
 #define CHECKPOINT_SECONDS 60.0 /* longest time that a killed run loses */
+#define PACE_STEPS ((size_t)7)  /* steps that are timed to tell how long a training takes */
 
 static bool is(const char *choice, const char *word) {
     return strcmp(choice, word) == 0;
@@ -332,6 +334,35 @@ static kd2m_status take_step(kd2m_trainer *trainer) {
     state->step++;
     state->samples += (double)batch.rows;
     state->training_seconds += kd2m_seconds() - began;
+cleanup:
+    return status;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+kd2m_status kd2m_trainer_measure(kd2m_trainer *trainer, kd2m_trainer_pace *out) {
+    double times[PACE_STEPS];
+    kd2m_evaluation validation;
+    kd2m_status status = KD2M_OK;
+    *out = (kd2m_trainer_pace){.steps = kd2m_loader_steps(trainer->loader)};
+    size_t steps = out->steps < PACE_STEPS ? out->steps : PACE_STEPS;
+    KD2M_TRY(kd2m_loader_seek(trainer->loader, 0, 0));
+    kd2m_objective_seek(trainer->objective, 0);
+    for (size_t i = 0; i < steps; i++) {
+        double began = kd2m_seconds();
+        KD2M_TRY(kd2m_check_interrupt(trainer->context));
+        KD2M_TRY(take_step(trainer));
+        times[i] = kd2m_seconds() - began;
+    }
+    qsort(times, steps, sizeof *times, ascending);
+    out->step_seconds = times[steps / 2];
+    double began = kd2m_seconds();
+    KD2M_TRY(kd2m_net_copy(trainer->runner->net, trainer->student));
+    KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_VALIDATION, &validation, NULL, NULL));
+    out->validation_seconds = kd2m_seconds() - began;
 cleanup:
     return status;
 }

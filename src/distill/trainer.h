@@ -60,6 +60,17 @@ void kd2m_trainer_free(kd2m_trainer *trainer);
  * keeps. Errors: KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_trainer_profile(kd2m_trainer *trainer, kd2m_profile *profile);
 
+/* What training takes, measured. */
+typedef struct kd2m_trainer_pace {
+    size_t steps;              /* of an epoch */
+    double step_seconds;       /* median */
+    double validation_seconds; /* of one validation */
+} kd2m_trainer_pace;
+
+/* Takes a few steps of the first epoch to see how long they are, and validates once. The trainer is
+ * of no use for training afterwards. */
+kd2m_status kd2m_trainer_measure(kd2m_trainer *trainer, kd2m_trainer_pace *out);
+
 /* Trains from where the state stands to the end, logging and storing checkpoints in `folder`.
  * KD2M_ERROR_INTERRUPTED comes after a checkpoint. */
 kd2m_status kd2m_trainer_run(kd2m_trainer *trainer, kd2m_run_folder *folder);

@@ -126,6 +126,14 @@ static kd2m_status count_states(kd2m_study *study, counts *out) {
     return status;
 }
 
+kd2m_status kd2m_study_count(kd2m_study *study, size_t *done, size_t *total) {
+    counts now;
+    kd2m_status status = count_states(study, &now);
+    *done = now.of[KD2M_TRIAL_DONE];
+    *total = study->total;
+    return status;
+}
+
 static kd2m_status take_message(void *user, sqlite3_stmt *row) {
     snprintf(user, 512, "%s: %s", (const char *)sqlite3_column_text(row, 0),
              (const char *)sqlite3_column_text(row, 1));

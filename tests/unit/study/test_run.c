@@ -58,6 +58,42 @@ static int set_up(void **state) {
     return 0;
 }
 
+/* Every training is counted once; nothing is left in the folder. */
+static void test_estimate(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_study *study = open_study(context, reference, plan);
+    kd2m_table *table;
+    char *text;
+    double seconds, trials = 0;
+    size_t done, total;
+    EXPECT_OK(context, kd2m_study_estimate(&table, &seconds, study, 1e-6));
+    EXPECT_OK(context, kd2m_table_to_json(table, &text));
+    json_t *root = json_loads(text, 0, NULL);
+    const json_t *rows = json_object_get(root, "rows");
+    assert_int_equal(json_array_size(rows), 1 + 2 + 1);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *row = json_array_get(rows, i);
+        trials += json_number_value(json_object_get(row, "trials"));
+        assert_true(json_number_value(json_object_get(row, "step_ms")) > 0);
+        assert_true(json_number_value(json_object_get(row, "memory_mb")) > 0.01);
+    }
+    EXPECT_OK(context, kd2m_study_count(study, &done, &total));
+    EXPECT_CLOSE((double)total, trials, 0, 0);
+    assert_int_equal(total, 11);
+    assert_int_equal(done, 0);
+    assert_true(seconds > 0);
+    assert_non_null(strstr(text, "a budget of 0 s fits 0 % of it"));
+    char path[256];
+    snprintf(path, sizeof path, "%s/untrained-0.safetensors", reference);
+    assert_null(fopen(path, "r"));
+    json_decref(root);
+    kd2m_text_free(context, text);
+    kd2m_table_free(table);
+    kd2m_study_free(study);
+    kd2m_context_free(context);
+}
+
 static void test_whole(void **state) {
     (void)state;
     kd2m_context *context = testing_context(1);
@@ -200,9 +236,9 @@ static void test_failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),          cmocka_unit_test(test_interrupts),
-        cmocka_unit_test(test_failing_trial),  cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_failing_memory),
+        cmocka_unit_test(test_estimate),   cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_interrupts), cmocka_unit_test(test_failing_trial),
+        cmocka_unit_test(test_refuses),    cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

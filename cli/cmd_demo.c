@@ -144,7 +144,7 @@ static kd2m_status train_and_test(kd2m_context *context, const demo_options *giv
         kd2m_settings_default(kd2m_data_setting_list(), &data);
         data.data = conditions[c].data;
         status = kd2m_evaluate(&found, context, run, &data);
-        out->accuracy[c] = found.accuracy;
+        out->accuracy[c] = found.scores.accuracy;
     }
     snprintf(path, sizeof path, "%s/model.safetensors", run);
     out->bytes = stat(path, &file) == 0 ? (double)file.st_size : NAN;

@@ -1,4 +1,4 @@
-/* kd2m eval: accuracy of a model on a data set. */
+/* kd2m eval: accuracy, balanced accuracy, macro F1 and loss of a model on a data set. */
 #include <stdio.h>
 
 #include "app.h"
@@ -24,7 +24,9 @@ int cli_eval(int argc, char **argv) {
     static const struct argp argp = {
         .parser = parse,
         .args_doc = "RUN",
-        .doc = "Accuracy of a model on the test part of a data set (all of it where there is no "
+        .doc = "Accuracy, balanced accuracy (mean recall of the classes), macro F1 and loss of a "
+               "model "
+               "on the test part of a data set (all of it where there is no "
                "test part). --transform is applied first, then the transform and the "
                "normalisation stored in the model.\v"
                "Examples:\n"
@@ -42,12 +44,16 @@ int cli_eval(int argc, char **argv) {
     kd2m_evaluation found;
     kd2m_status status = kd2m_evaluate(&found, context, model, &data);
     if (status == KD2M_OK && common.json)
-        status = cli_print_json(json_pack("{s:s, s:s, s:I, s:o, s:o}", "model", model, "data",
-                                          data.data, "rows", (json_int_t)found.rows, "accuracy",
-                                          cli_real(found.accuracy), "loss", cli_real(found.loss)));
+        status = cli_print_json(json_pack(
+            "{s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "model", model, "data", data.data, "rows",
+            (json_int_t)found.scores.rows, "accuracy", cli_real(found.scores.accuracy),
+            "balanced_accuracy", cli_real(found.scores.balanced_accuracy), "macro_f1",
+            cli_real(found.scores.macro_f1), "loss", cli_real(found.loss)));
     else if (status == KD2M_OK)
-        printf("%s on %s: accuracy %.4f, loss %.4f, %zu samples\n", model, data.data,
-               found.accuracy, found.loss, found.rows);
+        printf("%s on %s: accuracy %.4f, balanced accuracy %.4f, macro F1 %.4f, loss %.4f, %zu "
+               "samples\n",
+               model, data.data, found.scores.accuracy, found.scores.balanced_accuracy,
+               found.scores.macro_f1, found.loss, found.scores.rows);
     int code = cli_exit_code(context, status);
     kd2m_context_free(context);
     return code;

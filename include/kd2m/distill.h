@@ -19,6 +19,7 @@
 #include "kd2m/core.h"
 #include "kd2m/data.h"
 #include "kd2m/settings.h"
+#include "kd2m/stats.h"
 #include "kd2m/table.h"
 
 KD2M_BEGIN_DECLS
@@ -102,9 +103,8 @@ KD2M_API kd2m_status kd2m_run_profiled(kd2m_run_result *out, kd2m_table **profil
                                        const kd2m_train_settings *settings, kd2m_run_mode mode);
 
 typedef struct kd2m_evaluation {
-    size_t rows;
-    double accuracy;
-    double loss; /* mean cross-entropy */
+    kd2m_scores scores; /* rows, accuracy, balanced accuracy, macro F1 */
+    double loss;        /* mean cross-entropy */
 } kd2m_evaluation;
 
 /*

@@ -81,8 +81,8 @@ kd2m_status kd2m_epoch_log(kd2m_trainer *trainer, kd2m_run_folder *folder,
     KD2M_TRY(kd2m_json_set(context, line, "terms", terms ? json_incref(terms) : NULL));
     for (size_t i = 0; i < objective->loss->count; i++)
         KD2M_TRY(log_term(trainer, terms, &objective->terms[i], norms));
-    KD2M_TRY(
-        kd2m_json_set(context, line, "validation_accuracy", kd2m_json_real(validation->accuracy)));
+    KD2M_TRY(kd2m_json_set(context, line, "validation_accuracy",
+                           kd2m_json_real(validation->scores.accuracy)));
     KD2M_TRY(kd2m_json_set(context, line, "validation_loss", kd2m_json_real(validation->loss)));
     KD2M_TRY(kd2m_json_set(context, line, "seconds", kd2m_json_real(state->seconds)));
     KD2M_TRY(kd2m_run_folder_log(folder, line, &state->log_length));

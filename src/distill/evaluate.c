@@ -35,6 +35,7 @@ kd2m_status kd2m_runner_create(kd2m_runner **out, const kd2m_dataset *dataset,
     KD2M_TRY(kd2m_alloc(context, (void **)&runner->labels, batch, sizeof *runner->labels));
     KD2M_TRY(kd2m_alloc(context, (void **)&runner->outputs, batch * graph->classes,
                         sizeof *runner->outputs));
+    KD2M_TRY(kd2m_alloc(context, (void **)&runner->counts, graph->classes, sizeof *runner->counts));
     *out = runner;
     runner = NULL;
 cleanup:
@@ -45,6 +46,7 @@ cleanup:
 void kd2m_runner_free(kd2m_runner *runner) {
     if (!runner)
         return;
+    kd2m_free(runner->context, runner->counts);
     kd2m_free(runner->context, runner->outputs);
     kd2m_free(runner->context, runner->labels);
     kd2m_free(runner->context, runner->values);
@@ -52,18 +54,19 @@ void kd2m_runner_free(kd2m_runner *runner) {
     kd2m_free(runner->context, runner);
 }
 
-static size_t count_correct(const kd2m_runner *runner, size_t rows) {
-    size_t correct = 0;
+const kd2m_evaluation kd2m_evaluation_unknown = {{0, NAN, NAN, NAN}, NAN};
+
+void kd2m_evaluation_conclude(kd2m_evaluation *out, kd2m_class_scores *counts, size_t classes,
+                              double loss) {
+    kd2m_class_scores_conclude(&out->scores, counts, classes);
+    out->loss = out->scores.rows > 0 ? loss / (double)out->scores.rows : NAN;
+}
+
+static void count_predictions(kd2m_runner *runner, size_t rows) {
     size_t classes = runner->graph->classes;
-    for (size_t i = 0; i < rows; i++) {
-        const float *logits = runner->outputs + i * classes;
-        size_t best = 0;
-        for (size_t c = 1; c < classes; c++)
-            if (logits[c] > logits[best])
-                best = c;
-        correct += (int32_t)best == runner->labels[i];
-    }
-    return correct;
+    for (size_t i = 0; i < rows; i++)
+        kd2m_class_scores_add(runner->counts, (size_t)runner->labels[i],
+                              kd2m_argmax(runner->outputs + i * classes, classes));
 }
 
 kd2m_status kd2m_runner_run(kd2m_runner *runner, kd2m_split split, kd2m_evaluation *out,
@@ -72,9 +75,9 @@ kd2m_status kd2m_runner_run(kd2m_runner *runner, kd2m_split split, kd2m_evaluati
     kd2m_dataset_describe(runner->dataset, &info);
     size_t rows = info.rows[split];
     size_t batch = kd2m_net_batch(runner->net);
-    size_t correct = 0;
     double loss = 0;
     kd2m_status status = KD2M_OK;
+    memset(runner->counts, 0, runner->graph->classes * sizeof *runner->counts);
     for (size_t first = 0; first < rows; first += batch) {
         size_t count = rows - first < batch ? rows - first : batch;
         for (size_t i = 0; i < count; i++)
@@ -90,16 +93,13 @@ kd2m_status kd2m_runner_run(kd2m_runner *runner, kd2m_split split, kd2m_evaluati
                                    runner->graph->classes));
             KD2M_TRY(kd2m_net_cross_entropy(runner->net, runner->labels, count, &mean, NULL));
             loss += mean * (double)count;
-            correct += count_correct(runner, count);
+            count_predictions(runner, count);
         }
         if (visit)
             KD2M_TRY(visit(user, runner, count));
     }
-    if (out) {
-        out->rows = rows;
-        out->accuracy = rows > 0 ? (double)correct / (double)rows : NAN;
-        out->loss = rows > 0 ? loss / (double)rows : NAN;
-    }
+    if (out)
+        kd2m_evaluation_conclude(out, runner->counts, runner->graph->classes, loss);
 cleanup:
     return status;
 }
@@ -160,7 +160,7 @@ void kd2m_trial_clear(kd2m_trial *trial) {
 
 kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const char *model,
                           const kd2m_data_settings *data) {
-    *out = (kd2m_evaluation){0, NAN, NAN};
+    *out = kd2m_evaluation_unknown;
     kd2m_trial trial;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_trial_open(&trial, context, model, data));

@@ -6,6 +6,14 @@
 #include "kd2m/distill.h"
 #include "model_file.h"
 #include "net.h"
+#include "scores.h"
+
+/* What is said of no rows, or where nothing is known: NaN. */
+extern const kd2m_evaluation kd2m_evaluation_unknown;
+
+/* *out = what was counted, and the mean of losses that sum to `loss`. */
+void kd2m_evaluation_conclude(kd2m_evaluation *out, kd2m_class_scores *counts, size_t classes,
+                              double loss);
 
 /* A runner: an inference net and the batch it reads into. */
 typedef struct kd2m_runner {
@@ -16,7 +24,8 @@ typedef struct kd2m_runner {
     kd2m_net *net;                           /* owned */
     float *values;                           /* batch x sample */
     int32_t *labels;
-    float *outputs; /* batch x classes */
+    float *outputs;            /* batch x classes */
+    kd2m_class_scores *counts; /* by class, of a whole run */
 } kd2m_runner;
 
 /* Makes the inference net for batches of `batch` rows; its parameters are the caller's to set.

@@ -79,7 +79,7 @@ cleanup:
 static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
                           const kd2m_run_folder *folder) {
     const kd2m_run_state *state = &trainer->state;
-    kd2m_evaluation test = {0, NAN, NAN}, teacher = {0, NAN, NAN};
+    kd2m_evaluation test = kd2m_evaluation_unknown, teacher = kd2m_evaluation_unknown;
     bool blind = trainer->settings->blind != 0;
     kd2m_tensors *tensors = NULL;
     kd2m_status status = KD2M_OK;
@@ -89,10 +89,10 @@ static kd2m_status finish(kd2m_run_result *out, kd2m_trainer *trainer,
     if (!blind && trainer->teacher)
         KD2M_TRY(kd2m_teacher_evaluate(trainer->teacher, KD2M_TEST, &teacher));
     *out = (kd2m_run_result){
-        .test_accuracy = test.accuracy,
+        .test_accuracy = test.scores.accuracy,
         .test_loss = test.loss,
         .validation_accuracy = state->best_accuracy,
-        .teacher_accuracy = teacher.accuracy,
+        .teacher_accuracy = teacher.scores.accuracy,
         .parameters = kd2m_net_parameter_total(trainer->student),
         .seconds = state->seconds,
         .samples_per_second =

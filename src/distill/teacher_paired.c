@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "context.h"
+#include "evaluate.h"
 #include "memory.h"
 #include "teacher_stored.h"
 
@@ -21,15 +22,14 @@ static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint6
     return KD2M_OK;
 }
 
-/* Cross-entropy of a row's logits, and whether their largest is the label's. */
-static double cross_entropy(const float *logits, size_t classes, int32_t label, size_t *correct) {
-    size_t best = 0;
+/* Cross-entropy of a row's logits; their largest is counted as the row's prediction. */
+static double cross_entropy(const float *logits, size_t classes, size_t label,
+                            kd2m_class_scores *counts) {
+    size_t best = kd2m_argmax(logits, classes);
     double sum = 0;
-    for (size_t c = 1; c < classes; c++)
-        best = logits[c] > logits[best] ? c : best;
     for (size_t c = 0; c < classes; c++)
         sum += exp((double)logits[c] - logits[best]);
-    *correct += best == (size_t)label;
+    kd2m_class_scores_add(counts, label, best);
     return log(sum) - ((double)logits[label] - logits[best]);
 }
 
@@ -38,10 +38,12 @@ static kd2m_status evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evalua
     const kd2m_feature_file *file = ((const kd2m_stored *)teacher->own)->file;
     const kd2m_feature_layer *logits =
         teacher->info.classes > 0 ? kd2m_feature_file_find(file, "logits") : NULL;
-    size_t correct = 0, rows = teacher->dataset->row_count[split];
+    size_t rows = teacher->dataset->row_count[split], known;
     double loss = 0;
+    kd2m_class_scores *counts = NULL;
     kd2m_status status = KD2M_OK;
-    *out = (kd2m_evaluation){0, NAN, NAN};
+    *out = kd2m_evaluation_unknown;
+    KD2M_TRY(kd2m_alloc(teacher->context, (void **)&counts, file->classes, sizeof *counts));
     for (size_t i = 0; logits && i < rows; i++) {
         uint64_t key;
         size_t place;
@@ -49,18 +51,16 @@ static kd2m_status evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evalua
         if (!kd2m_key_index_find(&file->keys, key, &place))
             continue;
         loss += cross_entropy(logits->values + place * file->classes, file->classes,
-                              kd2m_dataset_label(teacher->dataset, split, i), &correct);
-        out->rows++;
+                              (size_t)kd2m_dataset_label(teacher->dataset, split, i), counts);
     }
-    if (out->rows > 0) {
-        out->accuracy = (double)correct / (double)out->rows;
-        out->loss = loss / (double)out->rows;
-    }
-    if (out->rows > 0 && out->rows < rows)
+    kd2m_evaluation_conclude(out, counts, file->classes, loss);
+    known = out->scores.rows;
+    if (known > 0 && known < rows)
         kd2m_log(teacher->context, KD2M_LOG_INFO,
-                 "the teacher's accuracy is that on the %zu of %zu samples that %s has", out->rows,
+                 "the teacher's accuracy is that on the %zu of %zu samples that %s has", known,
                  rows, file->name);
 cleanup:
+    kd2m_free(teacher->context, counts);
     return status;
 }
 

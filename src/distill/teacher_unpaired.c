@@ -4,9 +4,8 @@
  * drawn without replacement by (seed, step) alone, or all where there are fewer; moments are rows
  * that are all taken, with weights. A draw is O(rows of the file).
  */
-#include <math.h>
-
 #include "context.h"
+#include "evaluate.h"
 #include "memory.h"
 #include "teacher_stored.h"
 
@@ -47,7 +46,7 @@ cleanup:
 static kd2m_status evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_evaluation *out) {
     (void)teacher;
     (void)split;
-    *out = (kd2m_evaluation){0, NAN, NAN};
+    *out = kd2m_evaluation_unknown;
     return KD2M_OK;
 }
 

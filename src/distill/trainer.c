@@ -254,10 +254,10 @@ static kd2m_status validate(kd2m_trainer *trainer, kd2m_evaluation *validation) 
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_net_copy(trainer->runner->net, trainer->student));
     KD2M_TRY(kd2m_runner_run(trainer->runner, KD2M_VALIDATION, validation, NULL, NULL));
-    bool better =
-        state->best_epoch == 0 || validation->rows == 0 ||
-        validation->accuracy > state->best_accuracy ||
-        (validation->accuracy == state->best_accuracy && validation->loss < state->best_loss);
+    bool better = state->best_epoch == 0 || validation->scores.rows == 0 ||
+                  validation->scores.accuracy > state->best_accuracy ||
+                  (validation->scores.accuracy == state->best_accuracy &&
+                   validation->loss < state->best_loss);
     if (!better && is(trainer->settings->select, "best"))
         goto cleanup;
     KD2M_TRY(kd2m_tensors_create(&tensors, trainer->context));
@@ -266,7 +266,7 @@ static kd2m_status validate(kd2m_trainer *trainer, kd2m_evaluation *validation) 
     trainer->best = tensors;
     tensors = NULL;
     state->best_epoch = state->epoch + 1;
-    state->best_accuracy = validation->accuracy;
+    state->best_accuracy = validation->scores.accuracy;
     state->best_loss = validation->loss;
 cleanup:
     kd2m_profile_end(trainer->profile, outer);
@@ -283,7 +283,7 @@ static kd2m_status finish_epoch(kd2m_trainer *trainer, kd2m_run_folder *folder) 
     tell_clock(trainer);
     KD2M_TRY(kd2m_epoch_log(trainer, folder, &validation, lr));
     kd2m_log(trainer->context, KD2M_LOG_DEBUG, "epoch %zu: loss %.5g, validation accuracy %.4f",
-             state->epoch + 1, state->loss_sum / (double)state->step, validation.accuracy);
+             state->epoch + 1, state->loss_sum / (double)state->step, validation.scores.accuracy);
     state->epoch++;
     state->step = 0;
     state->loss_sum = 0;

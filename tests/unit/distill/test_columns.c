@@ -106,7 +106,7 @@ static void test_rows_of_a_run_are_found_again(void **state) {
     again.split = settings.split;
     again.test = settings.test;
     EXPECT_OK(context, kd2m_evaluate(&found, context, run, &again));
-    assert_int_equal(30, found.rows); /* 0.25 of 140 is 35, lies between 30 and 40 */
+    assert_int_equal(30, found.scores.rows); /* 0.25 of 140 is 35, lies between 30 and 40 */
     EXPECT_CLOSE(result.test_loss, found.loss, 0, 1e-6);
     settings.data = data;
     EXPECT_STATUS(context, KD2M_ERROR_USAGE,

@@ -40,15 +40,17 @@ static void evaluation_applies_the_models_chain(void **state) {
     (void)state;
     EXPECT_OK(context, kd2m_run(&result, context, teacher, &settings, KD2M_RUN_NEW));
     found = evaluate(DATA, NULL);
-    assert_int_equal(70, found.rows);
-    assert_true(found.accuracy == result.test_accuracy);
+    assert_int_equal(70, found.scores.rows);
+    assert_true(found.scores.accuracy == result.test_accuracy);
+    EXPECT_CLOSE(found.scores.accuracy, found.scores.balanced_accuracy, 1e-12, 0); /* 10 a class */
+    assert_true(found.scores.macro_f1 > 0 && found.scores.macro_f1 <= 1);
     EXPECT_CLOSE(result.test_loss, found.loss, 0, 1e-6); /* other batches, other roundings */
     found = evaluate(DATA, "resample:to=128");           /* comes first, and changes nothing here */
     EXPECT_CLOSE(result.test_loss, found.loss, 0, 1e-6);
     found = evaluate("bearing:train=1,test=10,length=256", "resample:to=128");
-    assert_int_equal(70, found.rows);
+    assert_int_equal(70, found.scores.rows);
     /* without a test part, all of the training part */
-    assert_int_equal(140, evaluate("bearing:train=20,test=0,length=128", "").rows);
+    assert_int_equal(140, evaluate("bearing:train=20,test=0,length=128", "").scores.rows);
 }
 
 static void a_model_names_its_chain(void **state) {

@@ -17,10 +17,10 @@ static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "The study's folder", 1},
     {"final", KEY_FINAL, NULL, 0,
      "When all is trained: read the test data and the shifts, which nothing did before", 1},
-    {"show", KEY_SHOW, "results|winners|trials|progress", 0,
+    {"show", KEY_SHOW, "results|claims|winners|trials|progress", 0,
      "Print this of the study as it stands, and do no more", 1},
-    {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1", 0,
-     "What results are told in (default: accuracy)", 1},
+    {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1|alarm_recall", 0,
+     "What results are told in (default: what the plan chooses by)", 1},
     {"as", KEY_AS, "text|json|csv|markdown", 0, "How tables are printed (default: text)", 1},
     {"estimate", KEY_ESTIMATE, NULL, 0, "Tell what the study will take, and do no more", 1},
     {"budget", KEY_BUDGET, "TIME", 0,
@@ -108,6 +108,8 @@ static kd2m_status make_table(kd2m_study *study, const study_options *given, kd2
         return kd2m_study_trials(out, study);
     if (strcmp(what, "progress") == 0)
         return kd2m_study_progress(out, study);
+    if (strcmp(what, "claims") == 0)
+        return kd2m_study_claims(out, study, given->score);
     return kd2m_study_results(out, study, given->score);
 }
 
@@ -188,7 +190,7 @@ int cli_study(int argc, char **argv) {
             "  kd2m study --out studies/bearing --final\n"
             "  kd2m study --out studies/bearing --show results --as markdown\n",
     };
-    study_options given = {.score = "accuracy", .as = "text"};
+    study_options given = {.as = "text"};
     kd2m_study_settings values;
     cli_common common = {0};
     cli_settings settings = {kd2m_study_setting_list(), &values, 0};

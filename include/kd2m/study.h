@@ -88,10 +88,19 @@ KD2M_API kd2m_status kd2m_study_winners(kd2m_table **out, kd2m_study *study);
 /*
  * The figures: for each data set, part (validation, and after kd2m_study_final test and shifts),
  * student and method the mean and sd over seeds of `score` ("accuracy", "balanced_accuracy",
- * "macro_f1"), and its paired difference to each baseline with an interval adjusted by Holm over
- * all differences of the table.
+ * "macro_f1", "alarm_recall": the recall of the plan's alarm class at its false-alarm rate, the
+ * threshold chosen on validation; NULL: the plan's), and its paired difference to each baseline
+ * with an interval adjusted by Holm over all differences of the table. Errors: KD2M_ERROR_USAGE for
+ * another score.
  */
 KD2M_API kd2m_status kd2m_study_results(kd2m_table **out, kd2m_study *study, const char *score);
+
+/*
+ * The method's claims on test and shifts: in how many cells matching features beats matching
+ * outputs (the last baseline), and whether more so under shift and for the smallest student. Empty
+ * before kd2m_study_final. Errors: KD2M_ERROR_USAGE for a plan without baselines.
+ */
+KD2M_API kd2m_status kd2m_study_claims(kd2m_table **out, kd2m_study *study, const char *score);
 
 KD2M_END_DECLS
 

@@ -136,7 +136,6 @@ kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *
     KD2M_TRY(kd2m_model_file_read(&out->file, context, model));
     KD2M_TRY(kd2m_transforms_join(context, &chain, data->transform, out->file->transform));
     settings.transform = chain;
-    settings.validation = 0;
     KD2M_TRY(kd2m_dataset_open(&out->dataset, context, &settings));
     KD2M_TRY(kd2m_check_fit(context, out->file->graph, out->dataset, model));
     KD2M_TRY(kd2m_net_check(context, out->file->graph, out->file->tensors));
@@ -162,8 +161,10 @@ kd2m_status kd2m_evaluate(kd2m_evaluation *out, kd2m_context *context, const cha
                           const kd2m_data_settings *data) {
     *out = kd2m_evaluation_unknown;
     kd2m_trial trial;
+    kd2m_data_settings whole = *data;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_trial_open(&trial, context, model, data));
+    whole.validation = 0;
+    KD2M_TRY(kd2m_trial_open(&trial, context, model, &whole));
     KD2M_TRY(kd2m_trial_start(&trial, NULL, 0));
     KD2M_TRY(kd2m_runner_run(trial.runner,
                              trial.dataset->row_count[KD2M_TEST] > 0 ? KD2M_TEST : KD2M_TRAIN, out,

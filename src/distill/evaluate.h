@@ -50,8 +50,8 @@ typedef struct kd2m_trial {
     kd2m_runner *runner;
 } kd2m_trial;
 
-/* Opens both, with nothing kept for validation; the runner is to be made by kd2m_trial_start. *out
- * is to be cleared after failures, too. */
+/* Opens both; the runner is to be made by kd2m_trial_start. *out is to be cleared after failures,
+ * too. */
 kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *model,
                             const kd2m_data_settings *data);
 

@@ -280,8 +280,9 @@ kd2m_status kd2m_features_write(size_t *rows, kd2m_context *context, const char 
                                 const kd2m_features_settings *settings, const char *path) {
     *rows = 0;
 #define COPY(type, name, ...) .name = settings->name,
-    const kd2m_data_settings data = {KD2M_DATA_SETTINGS(COPY)};
+    kd2m_data_settings data = {KD2M_DATA_SETTINGS(COPY)};
 #undef COPY
+    data.validation = 0;
     feature_writer writer = {.context = context, .settings = settings};
     kd2m_status status = KD2M_OK;
     KD2M_TRY(check(context, settings));

@@ -6,6 +6,7 @@
 #include "context.h"
 #include "json.h"
 #include "memory.h"
+#include "score.h"
 #include "spec.h"
 
 #define MOST_PARTS ((size_t)1000) /* data sets, students, methods; shifts of one data set */
@@ -251,6 +252,35 @@ cleanup:
     return status;
 }
 
+/* What candidates are chosen by, and the alarm that it may be about. */
+static kd2m_status take_score(kd2m_plan *plan) {
+    static const char *const keys[] = {"class", "false_alarm_rate"};
+    kd2m_context *context = plan->context;
+    const json_t *alarm = json_object_get(plan->root, "alarm");
+    size_t number;
+    kd2m_status status = KD2M_OK;
+    plan->alarm_class = -1;
+    KD2M_TRY(take_text(context, plan->root, "the plan", "score", true, &plan->score));
+    if (!plan->score)
+        plan->score = "accuracy";
+    if (alarm) {
+        const json_t *rate = json_object_get(alarm, "false_alarm_rate");
+        KD2M_TRY(check_keys(context, alarm, "\"alarm\"", keys, sizeof keys / sizeof *keys));
+        KD2M_TRY(take_count(context, alarm, "\"alarm\"", "class", 0, 0, INT32_MAX, &number));
+        plan->alarm_class = (int32_t)number;
+        plan->false_alarm_rate = rate ? json_number_value(rate) : 0.01;
+        if (rate && (!json_is_number(rate) || !(plan->false_alarm_rate >= 0) ||
+                     !(plan->false_alarm_rate <= 1))) {
+            status = kd2m_fail(context, KD2M_ERROR_USAGE,
+                               "\"alarm\": \"false_alarm_rate\" must be a share from 0 to 1");
+            goto cleanup;
+        }
+    }
+    KD2M_TRY(kd2m_score_check(plan, plan->score));
+cleanup:
+    return status;
+}
+
 /* ---- the whole ---- */
 
 /* KD2M_ERROR_USAGE unless all settings of all trainings are what they should be. */
@@ -269,6 +299,11 @@ static kd2m_status check_settings(const kd2m_plan *plan) {
             for (size_t m = 0; m < plan->method_count; m++) {
                 KD2M_TRY(kd2m_plan_candidate(plan, d, s, m, 0, &settings));
                 KD2M_TRY(kd2m_plan_settings(plan->context, settings, &values));
+                if (values.validation <= 0) {
+                    status = kd2m_fail(plan->context, KD2M_ERROR_USAGE,
+                                       "\"validation\" is 0, but a study chooses by validation");
+                    goto cleanup;
+                }
                 json_decref(settings);
                 settings = NULL;
             }
@@ -279,8 +314,8 @@ cleanup:
 }
 
 static kd2m_status take_all(kd2m_plan *plan) {
-    static const char *const keys[] = {"format",  "settings", "data",  "students",
-                                       "methods", "budget",   "seeds", "baselines"};
+    static const char *const keys[] = {"format", "settings", "data",      "students", "methods",
+                                       "budget", "seeds",    "baselines", "score",    "alarm"};
     kd2m_context *context = plan->context;
     size_t format;
     kd2m_status status = KD2M_OK;
@@ -297,6 +332,7 @@ static kd2m_status take_all(kd2m_plan *plan) {
     KD2M_TRY(take_methods(plan));
     KD2M_TRY(take_baselines(plan));
     KD2M_TRY(take_budget(plan));
+    KD2M_TRY(take_score(plan));
     KD2M_TRY(check_settings(plan));
 cleanup:
     return status;

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kd2m/distill.h"
 
@@ -43,10 +44,13 @@ typedef struct kd2m_plan {
     size_t student_count;
     kd2m_plan_method *methods;
     size_t method_count;
-    size_t candidates;        /* of each method in each cell */
-    size_t rungs;             /* of successive halving */
-    size_t eta;               /* of the candidates one in eta goes on, with eta times the epochs */
-    size_t seeds;             /* of the reported figures */
+    size_t candidates;   /* of each method in each cell */
+    size_t rungs;        /* of successive halving */
+    size_t eta;          /* of the candidates one in eta goes on, with eta times the epochs */
+    size_t seeds;        /* of the reported figures */
+    const char *score;   /* that candidates are chosen by, on validation: see score.h */
+    int32_t alarm_class; /* of "alarm_recall"; -1: none is named */
+    double false_alarm_rate;
     const char *baselines[2]; /* methods that others are compared with, or NULL */
     size_t baseline_count;
 } kd2m_plan;

@@ -10,7 +10,9 @@
 #include "context.h"
 #include "json.h"
 #include "memory.h"
+#include "outputs.h"
 #include "progress.h"
+#include "score.h"
 #include "source.h"
 #include "study_internal.h"
 #include "writer.h"
@@ -123,6 +125,28 @@ cleanup:
     return status;
 }
 
+/* What the net says on validation is kept; *score = the plan's score of it. Without a validation
+ * part there is none. */
+static kd2m_status judge(kd2m_study *study, const kd2m_claim *claim, const char *folder,
+                         const kd2m_run_result *result, double *score) {
+    kd2m_said said = {.context = study->context};
+    kd2m_outputs outputs;
+    double threshold;
+    kd2m_status status = KD2M_OK;
+    *score = NAN;
+    if (isnan(result->validation_accuracy))
+        return KD2M_OK;
+    KD2M_TRY(
+        kd2m_outputs_of(&said, study->context, folder, claim->settings, NULL, KD2M_VALIDATION));
+    outputs = kd2m_said_outputs(&said);
+    KD2M_TRY(kd2m_store_add_score(study->store, claim->trial, "validation", &outputs));
+    KD2M_TRY(kd2m_score_threshold(study->plan, study->plan->score, &outputs, &threshold));
+    KD2M_TRY(kd2m_score_outputs(study->plan, study->plan->score, threshold, &outputs, score));
+cleanup:
+    kd2m_said_clear(&said);
+    return status;
+}
+
 /* The outcome of a run that came to an end, one way or another. */
 static kd2m_status keep(kd2m_study *study, const kd2m_claim *claim, kd2m_context *context,
                         kd2m_status ended, const char *folder, const kd2m_run_result *result,
@@ -139,7 +163,7 @@ static kd2m_status keep(kd2m_study *study, const kd2m_claim *claim, kd2m_context
         KD2M_TRY(write_result(study->context, result, &text));
         KD2M_TRY(read_epochs(study->context, folder, &epochs));
         KD2M_TRY(kd2m_table_to_json(profile, &costs));
-        outcome.score = result->validation_accuracy;
+        KD2M_TRY(judge(study, claim, folder, result, &outcome.score));
         outcome.result = text;
         outcome.epochs = epochs;
         outcome.costs = costs;
@@ -182,10 +206,7 @@ static kd2m_status train(kd2m_study *study, const kd2m_claim *claim, host *h, co
     if (h->lost)
         goto cleanup;
     if (ended == KD2M_ERROR_INTERRUPTED) {
-        KD2M_TRY(kd2m_store_release(study->store, claim->trial));
-        status = kd2m_fail(study->context, KD2M_ERROR_INTERRUPTED,
-                           "interrupted with %zu of %zu trials done: the same command goes on",
-                           study->done, study->total);
+        status = ended;
         goto cleanup;
     }
     KD2M_TRY(keep(study, claim, context, ended, folder, &result, profile));
@@ -204,5 +225,12 @@ kd2m_status kd2m_study_train(kd2m_study *study, const kd2m_claim *claim) {
     KD2M_TRY(train(study, claim, &h, folder));
 cleanup:
     kd2m_free(study->context, folder);
-    return status;
+    if (status != KD2M_ERROR_INTERRUPTED)
+        return status;
+    kd2m_status released = kd2m_store_release(study->store, claim->trial);
+    return released != KD2M_OK
+               ? released
+               : kd2m_fail(study->context, status,
+                           "interrupted with %zu of %zu trials done: the same command goes on",
+                           study->done, study->total);
 }

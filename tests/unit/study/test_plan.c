@@ -125,6 +125,7 @@ static void test_refuses(void **state) {
         {"methods", "[{\"loss\": \"ce\", \"serch\": {}}]", "has no key 'serch'"},
         {"settings", "{\"epochs\": 0}", "epochs"},
         {"settings", "[]", "must be an object"},
+        {"settings", "{\"validation\": 0}", "a study chooses by validation"},
         {"budget", "{\"candidates\": 0}", "\"candidates\" must be a whole number from 1 to 1000"},
         {"budget", "{\"trials\": 1}", "has no key 'trials'"},
         {"seeds", "1", "\"seeds\" must be a whole number from 2"},

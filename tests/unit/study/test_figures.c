@@ -1,0 +1,309 @@
+/* From what nets said to figures, verdicts and claims: outcomes are made up, so that every number
+ * of the tables is known. Scores against ones counted by hand. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kd2m/stats.h"
+#include "plans.h"
+#include "score.h"
+#include "stages.h"
+#include "study_internal.h"
+
+#define ROWS 1000
+#define CLASSES 2
+#define SEEDS 3
+
+static const char *const parts[] = {"validation", "test", "noise"};
+
+/* Rows of 1000 that a net gets right: methods ce, kd, w2 of the small plan; the second student is
+ * the larger one. */
+static int right(size_t part, size_t student, size_t method, size_t seed) {
+    static const int gain[3][2][3] = {
+        /* ce, kd, w2: what each adds, by part and student */
+        {{0, 20, 30}, {0, 10, 5}},
+        {{0, 20, 60}, {0, 10, 5}},
+        {{0, 20, 90}, {0, 10, -40}},
+    };
+    static const int wobble[SEEDS][3] = {{0, 3, 1}, {10, 12, 13}, {-10, -8, -12}};
+    return 600 - 100 * (int)part + 50 * (int)student + gain[part][student][method] +
+           wobble[seed][method];
+}
+
+static void say(kd2m_context *context, kd2m_study *study, int64_t trial, const kd2m_place *place) {
+    static int32_t labels[ROWS];
+    static float logits[ROWS * CLASSES];
+    const kd2m_outputs outputs = {ROWS, CLASSES, labels, logits};
+    for (size_t p = 0; p < 3; p++) {
+        int correct = right(p, place->student, place->method, place->repeat);
+        for (int i = 0; i < ROWS; i++) {
+            labels[i] = i % 2;
+            int said = i < correct ? i % 2 : 1 - i % 2;
+            logits[2 * i + said] = 1;
+            logits[2 * i + 1 - said] = 0;
+        }
+        EXPECT_OK(context, kd2m_store_add_score(study->store, trial, parts[p], &outputs));
+    }
+}
+
+/* A study all of whose trials are done. */
+static kd2m_study *make_study(kd2m_context *context) {
+    char folder[128], plan[256];
+    kd2m_study *study;
+    kd2m_study_settings settings;
+    snprintf(folder, sizeof folder, "%s", testing_folder());
+    snprintf(plan, sizeof plan, "%s/plan.json", folder);
+    json_t *root = plans_json(small_plan, "seeds", "3");
+    assert_int_equal(json_dump_file(root, plan, 0), 0);
+    json_decref(root);
+    kd2m_settings_default(kd2m_study_setting_list(), &settings);
+    EXPECT_OK(context, kd2m_study_open(&study, context, folder, plan, &settings));
+    for (;;) {
+        kd2m_claim claim;
+        bool found;
+        EXPECT_OK(context, kd2m_stages_advance(study->store, study->plan));
+        EXPECT_OK(context, kd2m_store_claim(study->store, &claim, &found));
+        if (!found)
+            return study;
+        const kd2m_outcome outcome = {.score = 0.5,
+                                      .result = claim.place.student == 0 ? "{\"parameters\":100}"
+                                                                         : "{\"parameters\":200}"};
+        EXPECT_OK(context, kd2m_store_finish(study->store, claim.trial, &outcome));
+        if (claim.place.stage == KD2M_STAGE_REPORT)
+            say(context, study, claim.trial, &claim.place);
+        kd2m_claim_clear(&claim);
+    }
+}
+
+static json_t *rows_of(kd2m_context *context, kd2m_table *table) {
+    char *text;
+    EXPECT_OK(context, kd2m_table_to_json(table, &text));
+    json_t *root = json_loads(text, 0, NULL);
+    json_t *rows = json_incref(json_object_get(root, "rows"));
+    json_decref(root);
+    kd2m_text_free(context, text);
+    kd2m_table_free(table);
+    return rows;
+}
+
+static bool says(const json_t *row, const char *key, const char *text) {
+    const char *value = json_string_value(json_object_get(row, key));
+    return value && strcmp(value, text) == 0;
+}
+
+static double number(const json_t *row, const char *key) {
+    const json_t *value = json_object_get(row, key);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+static void values_of(double *out, size_t part, size_t student, size_t method) {
+    for (size_t seed = 0; seed < SEEDS; seed++)
+        out[seed] = right(part, student, method, seed) / (double)ROWS;
+}
+
+static void test_results(void **state) {
+    (void)state;
+    static const char *const students[] = {"mlp:64-4-7", "wide"};
+    static const char *const methods[] = {"ce", "kd", "w2"};
+    kd2m_context *context = testing_context(1);
+    kd2m_study *study = make_study(context);
+    kd2m_table *table;
+    kd2m_mean_test tests[18];
+    kd2m_verdict verdicts[18];
+    size_t next = 0;
+    EXPECT_OK(context, kd2m_study_results(&table, study, NULL));
+    json_t *rows = rows_of(context, table);
+    assert_int_equal(json_array_size(rows), 3 * 2 * 3);
+    for (size_t pass = 0; pass < 2; pass++) { /* the family first, then what is said of it */
+        next = 0;
+        for (size_t i = 0; i < 18; i++) {
+            size_t part = i / 6, student = i / 3 % 2, method = i % 3;
+            const json_t *row = json_array_get(rows, i);
+            double own[SEEDS], other[SEEDS];
+            kd2m_summary summary;
+            assert_true(says(row, "part", parts[part]));
+            assert_true(says(row, "student", students[student]));
+            assert_true(says(row, "method", methods[method]));
+            values_of(own, part, student, method);
+            EXPECT_OK(context, kd2m_summarise(&summary, context, own, SEEDS));
+            const json_t *mean = json_object_get(row, "accuracy");
+            EXPECT_CLOSE(summary.mean, number(mean, "mean"), 1e-12, 0);
+            EXPECT_CLOSE(summary.sd, number(mean, "sd"), 1e-12, 0);
+            for (size_t k = 0; k < 2; k++) {
+                const char *difference = k ? "difference_kd" : "difference_ce";
+                if (method <= k) { /* itself, and ce beside kd, which kd beside ce has told */
+                    assert_true(json_is_null(json_object_get(row, difference)));
+                    continue;
+                }
+                values_of(other, part, student, k);
+                if (pass == 0) {
+                    EXPECT_OK(context, kd2m_mean_test_paired(&tests[next++], context, own, other,
+                                                             SEEDS, 0.95));
+                    continue;
+                }
+                EXPECT_CLOSE(tests[next].estimate, number(row, difference), 1e-12, 0);
+                EXPECT_CLOSE(verdicts[next].step_low, number(row, k ? "low_kd" : "low_ce"), 1e-12,
+                             0);
+                EXPECT_CLOSE(verdicts[next].adjusted_p, number(row, k ? "p_kd" : "p_ce"), 1e-12, 0);
+                assert_true(says(row, k ? "verdict_kd" : "verdict_ce",
+                                 verdicts[next].sign > 0   ? "better"
+                                 : verdicts[next].sign < 0 ? "worse"
+                                                           : "open"));
+                next++;
+            }
+        }
+        if (pass == 0)
+            EXPECT_OK(context, kd2m_family_judge(verdicts, context, tests, next, 0.05));
+    }
+    assert_int_equal(next, 18);
+    json_decref(rows);
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_study_results(&table, study, "acuracy"));
+    EXPECT_MESSAGE(context, "accuracy");
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_study_results(&table, study, "alarm_recall"));
+    EXPECT_MESSAGE(context, "needs an alarm");
+    kd2m_study_free(study);
+    kd2m_context_free(context);
+}
+
+/* The contrast of w2 beside kd between two places, each a part and a student. */
+static double contrast(size_t part, size_t student, size_t other_part, size_t other_student) {
+    double sum = 0;
+    for (size_t seed = 0; seed < SEEDS; seed++)
+        sum += right(part, student, 2, seed) - right(part, student, 1, seed) -
+               right(other_part, other_student, 2, seed) +
+               right(other_part, other_student, 1, seed);
+    return sum / SEEDS / ROWS;
+}
+
+static void test_claims(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_study *study = make_study(context);
+    kd2m_table *table;
+    EXPECT_OK(context, kd2m_study_claims(&table, study, NULL));
+    json_t *rows = rows_of(context, table);
+    assert_int_equal(json_array_size(rows), 3 + 4);
+    /* w2 beats kd with the small student, on both parts, and with the large one on neither */
+    const double cells[] = {2, 2, 4}, better[] = {1, 1, 2};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *row = json_array_get(rows, i);
+        EXPECT_CLOSE(cells[i], number(row, "cells"), 0, 0);
+        EXPECT_CLOSE(better[i], number(row, "better"), 0, 0);
+        EXPECT_CLOSE(0.5, number(row, "estimate"), 1e-12, 0);
+        assert_true(says(row, "verdict", "open"));
+    }
+    double found[4] = {NAN, NAN, NAN, NAN};
+    for (size_t i = 3; i < 7; i++) {
+        const json_t *row = json_array_get(rows, i);
+        bool small = says(row, "student", "mlp:64-4-7"),
+             shift = says(row, "claim", "more under shift");
+        assert_true(says(row, "method", "w2"));
+        if (shift)
+            found[small ? 0 : 1] = number(row, "estimate");
+        else
+            found[says(row, "part", "test") ? 2 : 3] = number(row, "estimate");
+        assert_true(shift || small);
+        /* with three seeds even clear contrasts may stay open, but none is told the wrong way */
+        assert_false(says(row, "verdict", number(row, "estimate") > 0 ? "less" : "more"));
+    }
+    EXPECT_CLOSE(contrast(2, 0, 1, 0), found[0], 1e-12, 0);
+    EXPECT_CLOSE(contrast(2, 1, 1, 1), found[1], 1e-12, 0);
+    EXPECT_CLOSE(contrast(1, 0, 1, 1), found[2], 1e-12, 0);
+    EXPECT_CLOSE(contrast(2, 0, 2, 1), found[3], 1e-12, 0);
+    json_decref(rows);
+    kd2m_study_free(study);
+    kd2m_context_free(context);
+}
+
+/* Six rows, three classes, class 2 the alarm. */
+static void test_scores(void **state) {
+    (void)state;
+    static const int32_t labels[] = {0, 0, 1, 1, 2, 2};
+    static const float logits[] = {3, 0, 0,  /* right; log-odds of 2: -log(e3 + 1) */
+                                   0, 1, 0,  /* wrong */
+                                   0, 2, 1,  /* right */
+                                   0, 2, 0,  /* right */
+                                   1, 0, 0,  /* wrong, alarm unlikely */
+                                   0, 0, 4}; /* right */
+    const kd2m_outputs outputs = {6, 3, labels, logits};
+    kd2m_context *context = testing_context(1);
+    json_t *root = plans_json(small_plan, "alarm", "{\"class\": 2, \"false_alarm_rate\": 0.25}");
+    json_object_set_new(root, "score", json_string("alarm_recall"));
+    kd2m_plan *plan = plans_take(context, root);
+    double value, threshold;
+    assert_string_equal(plan->score, "alarm_recall");
+    EXPECT_OK(context, kd2m_score_outputs(plan, "accuracy", 0, &outputs, &value));
+    EXPECT_CLOSE(4.0 / 6, value, 1e-15, 0);
+    EXPECT_OK(context, kd2m_score_outputs(plan, "balanced_accuracy", 0, &outputs, &value));
+    EXPECT_CLOSE((0.5 + 1 + 0.5) / 3, value, 1e-15, 0);
+    EXPECT_OK(context, kd2m_score_outputs(plan, "macro_f1", 0, &outputs, &value));
+    EXPECT_CLOSE((2.0 / (2 + 2) + 4.0 / (2 + 3) + 2.0 / (2 + 1)) / 3, value, 1e-15, 0);
+    /* log-odds of the others: -3.05, -1.31, -1.13, -2.13; of the alarm's: -1.31, 3.31 */
+    EXPECT_OK(context, kd2m_score_threshold(plan, "alarm_recall", &outputs, &threshold));
+    EXPECT_OK(context, kd2m_score_outputs(plan, "alarm_recall", threshold, &outputs, &value));
+    EXPECT_CLOSE(0.5, value, 0, 0);
+    EXPECT_OK(context, kd2m_score_outputs(plan, "alarm_recall", -2, &outputs, &value));
+    EXPECT_CLOSE(1, value, 0, 0);
+    const kd2m_outputs without = {4, 3, labels, logits};
+    EXPECT_OK(context, kd2m_score_outputs(plan, "alarm_recall", 0, &without, &value));
+    assert_true(isnan(value));
+    kd2m_plan_free(plan);
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_plan_take(&plan, context,
+                                 plans_json(small_plan, "score", "\"alarm_recall\""), "plan"));
+    EXPECT_STATUS(
+        context, KD2M_ERROR_USAGE,
+        kd2m_plan_take(&plan, context, plans_json(small_plan, "score", "\"f1\""), "plan"));
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE,
+                  kd2m_plan_take(&plan, context,
+                                 plans_json(small_plan, "alarm",
+                                            "{\"class\": 1, "
+                                            "\"false_alarm_rate\": 2}"),
+                                 "plan"));
+    kd2m_context_free(context);
+}
+
+static void test_failing_memory(void **state) {
+    (void)state;
+    kd2m_context *whole = testing_context(1);
+    kd2m_study *made = make_study(whole);
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", made->folder);
+    kd2m_study_free(made);
+    kd2m_context_free(whole);
+    for (size_t fail_at = 0;; fail_at++) {
+        kd2m_context *context = testing_failing_context(fail_at);
+        kd2m_study_settings settings;
+        kd2m_study *study;
+        kd2m_table *table = NULL;
+        kd2m_settings_default(kd2m_study_setting_list(), &settings);
+        kd2m_status status = kd2m_study_open(&study, context, folder, NULL, &settings);
+        if (status == KD2M_OK)
+            status = kd2m_study_results(&table, study, "macro_f1");
+        kd2m_table_free(table);
+        table = NULL;
+        if (status == KD2M_OK)
+            status = kd2m_study_claims(&table, study, "macro_f1");
+        kd2m_table_free(table);
+        kd2m_study_free(study);
+        assert_int_equal(testing_live(), 0);
+        kd2m_context_free(context);
+        if (status == KD2M_OK) {
+            assert_true(fail_at > 50);
+            return;
+        }
+        assert_int_equal(status, KD2M_ERROR_MEMORY);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_failing_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -135,7 +135,7 @@ reference_side problem_reference(const problem_side *side) {
     for (size_t i = 0; i < side->rows; i++)
         weights[i] /= sum;
     return (reference_side){side->rows,   side->dim,       values, weights,
-                            side->labels, PROBLEM_CLASSES, logits};
+                            side->labels, PROBLEM_CLASSES, logits, NULL};
 }
 
 void problem_release(reference_side *side) {

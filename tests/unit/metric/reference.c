@@ -243,10 +243,6 @@ const char *reference_constant_name(const reference_metric *metric) {
     return metric->constant == reference_bandwidth ? "sigma" : "mean_cost";
 }
 
-bool reference_plan_is_sharp(const reference_metric *metric) {
-    return !strstr(metric->spec, "sinkhorn") && !strstr(metric->spec, "uot");
-}
-
 reference_use reference_uses(const reference_metric *metric) {
     return metric->alone ? USE_COND : USE_COUNT;
 }
@@ -263,6 +259,7 @@ static reference_side group_of(const reference_side *side, int32_t label, double
     reference_side group = {.dim = side->dim};
     double *values = malloc(side->rows * side->dim * sizeof *values);
     group.weights = malloc(side->rows * sizeof *group.weights);
+    group.numbers = malloc(side->rows * sizeof *group.numbers);
     group.values = values;
     *share = 0;
     for (size_t i = 0; i < side->rows; i++) {
@@ -270,6 +267,7 @@ static reference_side group_of(const reference_side *side, int32_t label, double
             continue;
         memcpy(values + group.rows * side->dim, side->values + i * side->dim,
                side->dim * sizeof *values);
+        group.numbers[group.rows] = i;
         group.weights[group.rows++] = side->weights[i];
         *share += side->weights[i];
     }
@@ -281,6 +279,7 @@ static reference_side group_of(const reference_side *side, int32_t label, double
 static void release(reference_side *group) {
     free((void *)(uintptr_t)group->values);
     free(group->weights);
+    free(group->numbers);
 }
 
 void reference_prepare(const reference_metric *metric, reference_use use, const reference_side *x,
@@ -322,4 +321,25 @@ double reference_value(const reference_metric *metric, reference_use use, const 
         release(&in_y);
     }
     return use == USE_COND ? value / kept : value;
+}
+
+double reference_pair_share(const reference_metric *metric, reference_use use,
+                            const reference_side *x, const reference_side *y,
+                            const reference_constants *constants) {
+    reference_figure alone = reference_spread_share(metric);
+    if (use == USE_ALONE)
+        return alone(metric, x, y, constants->values[0]);
+    double share = 0, kept = 0;
+    for (int32_t label = 0; label < REFERENCE_GROUPS; label++) {
+        double share_x, share_y;
+        reference_side in_x = group_of(x, label, &share_x), in_y = group_of(y, label, &share_y);
+        if (in_x.rows > 0 && in_y.rows > 0) {
+            double weight = use == USE_COND ? share_x : 1;
+            share += weight * alone(metric, &in_x, &in_y, constants->values[label]);
+            kept += weight;
+        }
+        release(&in_x);
+        release(&in_y);
+    }
+    return share / kept;
 }

@@ -19,6 +19,7 @@ typedef struct reference_side {
     const int32_t *labels;
     size_t classes;
     const double *logits; /* rows x classes: what stands beside features */
+    size_t *numbers; /* of the rows in the whole, where this is a group of it; NULL = 0, 1 .. */
 } reference_side;
 
 /* What joint compares beside features. */
@@ -55,10 +56,6 @@ const char *reference_spec(const reference_metric *metric, reference_use use);
 /* The name of the constant that prepare holds. */
 const char *reference_constant_name(const reference_metric *metric);
 
-/* Whether the metric's plan between a sample and itself leaves every row where it is: not so where
- * entropy spreads it. */
-bool reference_plan_is_sharp(const reference_metric *metric);
-
 /* The costs of transport of features, and of joint around squared distances; its constant is the
  * scale. */
 double reference_squared_cost(const reference_metric *metric, const reference_side *x, size_t i,
@@ -87,5 +84,14 @@ void reference_prepare(const reference_metric *metric, reference_use use, const 
 /* NaN or infinite where the metric is not defined. */
 double reference_value(const reference_metric *metric, reference_use use, const reference_side *x,
                        const reference_side *y, const reference_constants *constants);
+
+/* The share of the plan's mass on rows of one number, for a metric whose plan entropy spreads; NULL
+ * for others. And the same for a use of the metric, on as many rows of x as of y. */
+typedef double (*reference_figure)(const reference_metric *metric, const reference_side *x,
+                                   const reference_side *y, double constant);
+reference_figure reference_spread_share(const reference_metric *metric);
+double reference_pair_share(const reference_metric *metric, reference_use use,
+                            const reference_side *x, const reference_side *y,
+                            const reference_constants *constants);
 
 #endif

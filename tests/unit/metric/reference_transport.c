@@ -104,6 +104,25 @@ static double entropic_transport(const reference_metric *metric, const reference
     return value;
 }
 
+/* The mass that the plan leaves with rows of one number, of all of it. */
+static double entropic_share(const reference_metric *metric, const reference_side *x,
+                             const reference_side *y, double constant, ground_cost cost,
+                             double epsilon, double rho) {
+    entropic e = begin(metric, x, y, constant, cost, epsilon, rho);
+    double paired = 0, total = 0;
+    iterate(&e);
+    for (size_t i = 0; i < x->rows; i++)
+        for (size_t j = 0; j < y->rows; j++) {
+            double mass = x->weights[i] * y->weights[j] *
+                          exp((e.f[i] + e.g[j] - e.costs[i * y->rows + j]) / epsilon);
+            total += mass;
+            paired +=
+                (x->numbers ? x->numbers[i] : i) == (y->numbers ? y->numbers[j] : j) ? mass : 0;
+        }
+    end(&e);
+    return paired / total;
+}
+
 static double mean_cost(const reference_metric *metric, const reference_side *x,
                         const reference_side *y) {
     double sum = 0;
@@ -116,6 +135,18 @@ static double mean_cost(const reference_metric *metric, const reference_side *x,
 static double sinkhorn(const reference_metric *metric, const reference_side *x,
                        const reference_side *y, double mean) {
     return entropic_transport(metric, x, y, 1, reference_squared_cost, metric->parameter * mean);
+}
+
+/* The divergence's plan is that between the two samples. */
+static double sinkhorn_share(const reference_metric *metric, const reference_side *x,
+                             const reference_side *y, double mean) {
+    return entropic_share(metric, x, y, 1, reference_squared_cost, metric->parameter * mean,
+                          INFINITY);
+}
+
+static double joint_sinkhorn_share(const reference_metric *metric, const reference_side *x,
+                                   const reference_side *y, double largest) {
+    return entropic_share(metric, x, y, largest, reference_joint_cost, 0.5, INFINITY);
 }
 
 static double divergence(const reference_metric *metric, const reference_side *x,
@@ -183,6 +214,17 @@ static double uot(const reference_metric *metric, const reference_side *x, const
 static double joint_uot(const reference_metric *metric, const reference_side *x,
                         const reference_side *y, double largest) {
     return unbalanced(metric, x, y, largest, reference_joint_cost, 0.5, 0.8);
+}
+
+static double uot_share(const reference_metric *metric, const reference_side *x,
+                        const reference_side *y, double mean) {
+    return entropic_share(metric, x, y, 1, reference_squared_cost, 0.2 * mean,
+                          metric->parameter * mean);
+}
+
+static double joint_uot_share(const reference_metric *metric, const reference_side *x,
+                              const reference_side *y, double largest) {
+    return entropic_share(metric, x, y, largest, reference_joint_cost, 0.5, 0.8);
 }
 
 /* ---- partial transport ---- */
@@ -433,4 +475,21 @@ static const reference_metric metrics[] = {
 
 const reference_metric *reference_transport_at(size_t index) {
     return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
+}
+
+reference_figure reference_spread_share(const reference_metric *metric) {
+    static const struct {
+        reference_figure value, share;
+    } spread[] = {
+        {sinkhorn, sinkhorn_share},
+        {sinkhorn_div, sinkhorn_share},
+        {joint_sinkhorn, joint_sinkhorn_share},
+        {joint_sinkhorn_div, joint_sinkhorn_share},
+        {uot, uot_share},
+        {joint_uot, joint_uot_share},
+    };
+    for (size_t i = 0; i < sizeof spread / sizeof *spread; i++)
+        if (spread[i].value == metric->value)
+            return spread[i].share;
+    return NULL;
 }

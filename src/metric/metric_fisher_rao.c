@@ -7,7 +7,8 @@
  *     d(d^2) = 4 arccosh(1 + e)/sqrt(e (e + 2)) de,  de/dg = g/(2 v w),  de/dv = (v - w)/(v w) -
  * e/v
  *
- * Between full covariances the geodesic has no closed form, so that cov=full is refused.
+ * Between full covariances the geodesic has no closed form, so that cov offers diag alone, and says
+ * why where full is asked for.
  *
  * Costa, Santos & Strapasson, 'Fisher information distance: a geometrical reading', 2015.
  * Floor, cost and threads: metric_gaussian.c.
@@ -19,12 +20,25 @@
 
 #include "context.h"
 
+/* clang-format off */
+#define FISHER_RAO_SETTINGS(X)                                                                     \
+    X(TEXT,   cov, "diag", 0, 0,   "diag", "covariances: per feature alone")                       \
+    KD2M_GAUSSIAN_REG(X)
+/* clang-format on */
+
+#define ROW(...) KD2M_SETTINGS_ROW(kd2m_gaussian_settings, __VA_ARGS__)
+static const kd2m_setting rows[] = {FISHER_RAO_SETTINGS(ROW)};
+
 static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
     const kd2m_gaussian_settings *settings = unit->settings;
     if (strcmp(settings->cov, "full") == 0)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
-                         "fisher-rao:cov=full has no closed form; use fisher-rao:cov=diag, or "
-                         "gauss-w2, jeffreys or bhattacharyya");
+                         "fisher-rao:cov=full: between full covariances the geodesic has no closed "
+                         "form; leave cov out, or take gauss-w2, jeffreys or bhattacharyya, which "
+                         "have one");
+    if (strcmp(settings->cov, "diag") != 0)
+        return kd2m_fail(context, KD2M_ERROR_USAGE, "fisher-rao: cov takes diag, not '%.80s'",
+                         settings->cov);
     return kd2m_gaussian_configure_symmetric(context, unit);
 }
 
@@ -61,7 +75,7 @@ const kd2m_metric_descriptor kd2m_metric_descriptor_fisher_rao = {
               KD2M_METRIC_WEIGHTS | KD2M_METRIC_SCALING | KD2M_METRIC_MOMENTS,
     .degree = 0,
     .least_rows = 2,
-    .settings = {kd2m_gaussian_rows, KD2M_GAUSSIAN_SETTING_COUNT},
+    .settings = {rows, sizeof rows / sizeof *rows},
     .settings_size = sizeof(kd2m_gaussian_settings),
     .configure = configure,
     .workspace = kd2m_gaussian_bytes,

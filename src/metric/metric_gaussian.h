@@ -8,9 +8,11 @@
 #include "metric.h"
 
 /* clang-format off */
+#define KD2M_GAUSSIAN_REG(X)                                                                       \
+    X(REAL,   reg, "1e-5", 0, 1e6, "R", "adds R times the teacher's mean variance to all variances")
 #define KD2M_GAUSSIAN_SETTINGS(X)                                                                  \
     X(CHOICE, cov, "diag", 0, 0,   "diag|full", "covariances: per feature alone, or of all pairs") \
-    X(REAL,   reg, "1e-5", 0, 1e6, "R", "adds R times the teacher's mean variance to all variances")
+    KD2M_GAUSSIAN_REG(X)
 /* clang-format on */
 
 typedef struct kd2m_gaussian_settings {

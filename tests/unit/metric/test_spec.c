@@ -39,7 +39,8 @@ static void test_bad_values(void **state) {
     expect_refused("kd:T=abc", "abc", NULL);
     expect_refused("kl:reg=nan", "reg", NULL);
     expect_refused("kl:dir=up", "st", "up");
-    expect_refused("fisher-rao:cov=full", "no closed form", "cov=diag");
+    expect_refused("fisher-rao:cov=full", "no closed form", "leave cov out");
+    expect_refused("fisher-rao:cov=dia", "cov takes diag", "'dia'");
     expect_refused("renyi:alpha=1", "alpha=1 is kl", NULL);
     expect_refused("renyi:alpha=0", "alpha", NULL);
     expect_refused("cond(w2):by=", "by", NULL);

@@ -38,16 +38,23 @@ kd2m_status kd2m_arena_reserve(kd2m_arena *arena, size_t bytes) {
     return status;
 }
 
-kd2m_status kd2m_arena_take(kd2m_arena *arena, void **out, size_t count, size_t size) {
+kd2m_status kd2m_arena_take_unset(kd2m_arena *arena, void **out, size_t count, size_t size) {
     *out = NULL;
     size_t bytes = kd2m_arena_bytes(count, size);
     if (!arena->memory || bytes > arena->capacity - arena->used)
         return kd2m_fail(arena->context, KD2M_ERROR_INTERNAL,
                          "an arena of %zu bytes with %zu in use was asked for %zu more",
                          arena->capacity, arena->used, bytes);
-    *out = memset(arena->memory + arena->used, 0, bytes);
+    *out = arena->memory + arena->used;
     arena->used += bytes;
     return KD2M_OK;
+}
+
+kd2m_status kd2m_arena_take(kd2m_arena *arena, void **out, size_t count, size_t size) {
+    kd2m_status status = kd2m_arena_take_unset(arena, out, count, size);
+    if (status == KD2M_OK)
+        memset(*out, 0, kd2m_arena_bytes(count, size));
+    return status;
 }
 
 void kd2m_arena_rewind(kd2m_arena *arena, size_t mark) {

@@ -32,6 +32,9 @@ kd2m_status kd2m_arena_reserve(kd2m_arena *arena, size_t bytes);
 /* *(void **)out = zeroed space for count elements; KD2M_ERROR_INTERNAL when the query was short. */
 kd2m_status kd2m_arena_take(kd2m_arena *arena, void **out, size_t count, size_t size);
 
+/* The same with whatever lies there, for what is written before it is read. */
+kd2m_status kd2m_arena_take_unset(kd2m_arena *arena, void **out, size_t count, size_t size);
+
 /* Takes back everything handed out since `mark` (a former value of arena->used). */
 void kd2m_arena_rewind(kd2m_arena *arena, size_t mark);
 

@@ -4,8 +4,8 @@
  * decomposition of a transpose has its factors swapped. Nothing is copied and nothing allocated:
  * work space is the arena's.
  *
- * Cost: O(n^3), of an m x n matrix O(m n min(m, n)). Threads: the BLAS's beneath LAPACK, on the
- * context's.
+ * Cost: O(n^3), of an m x n matrix O(m n min(m, n)). Threads: those of the BLAS beneath LAPACK, the
+ * context's for large matrices, else one.
  */
 #include "factor.h"
 
@@ -18,6 +18,10 @@
 
 /* Rows that a block of LAPACK's takes at a time: with room for as many it runs at full speed. */
 #define BLOCK 64
+
+/* Up to this many rows LAPACK loses more by waking threads for its small products than they gain.
+ */
+#define SERIAL_ROWS 1024
 
 static kd2m_status check_size(kd2m_context *context, size_t n) {
     if (n > INT_MAX / 64)
@@ -33,12 +37,20 @@ static kd2m_status fail_code(kd2m_context *context, const char *routine, lapack_
     return kd2m_fail(context, KD2M_ERROR_INTERNAL, "%s failed with code %d", routine, (int)code);
 }
 
+/* kd2m_blas_enter for LAPACK's work on n rows or columns. */
+static int enter(kd2m_context *context, size_t n) {
+    int before = kd2m_blas_enter(context);
+    if (n <= SERIAL_ROWS)
+        omp_set_num_threads(1);
+    return before;
+}
+
 kd2m_status kd2m_cholesky(kd2m_context *context, double *a, size_t n, bool *definite) {
     kd2m_status status = check_size(context, n);
     *definite = false;
     if (status != KD2M_OK)
         return status;
-    int threads = kd2m_blas_enter(context);
+    int threads = enter(context, n);
     lapack_int code =
         LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, kd2m_blas_leading(n));
     kd2m_blas_leave(threads);
@@ -94,7 +106,7 @@ kd2m_status kd2m_eigen(kd2m_arena *arena, double *a, double *values, size_t n) {
     KD2M_TRY(check_size(arena->context, doubles / 64));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&work, doubles, sizeof *work));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&integer_work, integers, sizeof *integer_work));
-    int threads = kd2m_blas_enter(arena->context);
+    int threads = enter(arena->context, n);
     lapack_int code =
         LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, a, kd2m_blas_leading(n),
                             values, work, (lapack_int)doubles, integer_work, (lapack_int)integers);
@@ -125,7 +137,7 @@ kd2m_status kd2m_svd(kd2m_arena *arena, double *a, size_t m, size_t n, double *u
     KD2M_TRY(check_size(arena->context, doubles / 64));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&work, doubles, sizeof *work));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&integer_work, 8 * least, sizeof *integer_work));
-    int threads = kd2m_blas_enter(arena->context);
+    int threads = enter(arena->context, least);
     lapack_int code = LAPACKE_dgesdd_work(
         LAPACK_COL_MAJOR, 'S', (lapack_int)n, (lapack_int)m, a, kd2m_blas_leading(n), values, vt,
         kd2m_blas_leading(n), u, kd2m_blas_leading(least), work, (lapack_int)doubles, integer_work);

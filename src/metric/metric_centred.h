@@ -22,6 +22,10 @@ size_t kd2m_matrix_bytes(size_t rows, size_t columns);
 kd2m_status kd2m_take_matrix(const kd2m_metric_call *call, double **out, size_t rows,
                              size_t columns);
 
+/* The same with whatever lies there, for what is written before it is read. */
+kd2m_status kd2m_take_unset_matrix(const kd2m_metric_call *call, double **out, size_t rows,
+                                   size_t columns);
+
 /* The sum of products of two arrays, entry by entry. */
 double kd2m_matrix_product_sum(const double *a, const double *b, size_t count);
 
@@ -34,5 +38,12 @@ kd2m_status kd2m_multiply(const kd2m_metric_call *call, bool transpose_a, bool t
  * x's centred values, and shift that by the mean, or NULL. */
 void kd2m_centred_gradient(const kd2m_metric_call *call, const double *by_values,
                            const double *shift, const kd2m_gradient *gradient);
+
+/* The same where the derivative by x's centred values is x map (dim x dim), a product in float.
+ * Needs kd2m_centred_map_bytes. */
+kd2m_status kd2m_centred_map_gradient(const kd2m_metric_call *call, const kd2m_centred *x,
+                                      const double *map, const double *shift,
+                                      const kd2m_gradient *gradient);
+size_t kd2m_centred_map_bytes(size_t rows, size_t dim);
 
 #endif

@@ -24,8 +24,12 @@
 
 /* clang-format off */
 #define GW_SETTINGS(X)                                                                             \
-    X(INTEGER, starts, "5", 1, 100000, "N", "starts; the best end is kept")
+    X(INTEGER, starts, "2", 1, 100000, "N", "starts; the best end is kept")
 /* clang-format on */
+
+/* Below this share of |x_i|^2 + |x_k|^2 a squared distance is taken from differences: above, the
+ * rounding of products is at most 1e-10 of it. */
+#define NEAR_SHARE 1e-6
 
 typedef struct gw_settings {
     GW_SETTINGS(KD2M_SETTINGS_FIELD)
@@ -34,14 +38,21 @@ typedef struct gw_settings {
 #define ROW(...) KD2M_SETTINGS_ROW(gw_settings, __VA_ARGS__)
 static const kd2m_setting rows[] = {GW_SETTINGS(ROW)};
 
+static size_t distances_bytes(size_t count, size_t dim) {
+    return kd2m_arena_sum(kd2m_arena_matrix_bytes(count, dim, sizeof(double)),
+                          kd2m_arena_sum(kd2m_arena_bytes(dim, sizeof(double)),
+                                         kd2m_arena_bytes(count, sizeof(double))));
+}
+
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
     (void)unit;
-    size_t n = shape->n, m = shape->m;
+    size_t n = shape->n, m = shape->m, x_scratch = distances_bytes(n, shape->dim_x);
+    size_t y_scratch = distances_bytes(m, shape->dim_y);
     const size_t parts[] = {
         kd2m_arena_matrix_bytes(n, n, sizeof(double)),
         kd2m_arena_matrix_bytes(m, m, sizeof(double)),
+        x_scratch > y_scratch ? x_scratch : y_scratch,
         kd2m_gromov_bytes(n, m),
-        kd2m_arena_matrix_bytes(n, m, sizeof(double)), /* P dY */
         kd2m_arena_matrix_bytes(n, n, sizeof(double)), /* S */
         kd2m_arena_matrix_bytes(n, n, sizeof(float)),
         kd2m_arena_matrix_bytes(n, shape->dim_x, sizeof(float)),
@@ -56,24 +67,59 @@ static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *s
 
 typedef struct distance_job {
     kd2m_rows x;
-    double *out;
+    const double *mean;
+    double *moved;   /* rows x dim: x less its mean */
+    double *squares; /* of the lengths of those */
+    double *out;     /* their products, then distances */
 } distance_job;
 
+static void move_to_mean(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const distance_job *job = user;
+    for (size_t i = begin; i < end; i++)
+        for (size_t k = 0; k < job->x.dim; k++)
+            job->moved[i * job->x.dim + k] =
+                (double)job->x.values[i * job->x.stride + k] - job->mean[k];
+}
+
+/* |x_i - x_k| from products, or from differences where rows are so near that products lose it. */
 static void measure_rows(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
     const distance_job *job = user;
     const kd2m_rows x = job->x;
     for (size_t i = begin; i < end; i++)
-        for (size_t k = 0; k < x.rows; k++)
-            job->out[i * x.rows + k] = sqrt(
-                kd2m_squared_distance(x.values + i * x.stride, x.values + k * x.stride, x.dim));
+        for (size_t k = 0; k < x.rows; k++) {
+            double *out = &job->out[i * x.rows + k], both = job->squares[i] + job->squares[k];
+            double square = both - 2 * *out;
+            if (!(square > NEAR_SHARE * both))
+                square =
+                    kd2m_squared_distance(x.values + i * x.stride, x.values + k * x.stride, x.dim);
+            *out = sqrt(square);
+        }
 }
 
 static kd2m_status take_distances(const kd2m_metric_call *call, kd2m_rows x, double **out) {
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, x.rows * x.rows, sizeof **out));
-    distance_job job = {x, *out};
-    kd2m_parallel_for(call->context, x.rows, 8, measure_rows, &job);
+    kd2m_context *context = call->context;
+    distance_job job = {.x = x};
+    double *mean;
+    size_t mark;
+    KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)out, x.rows * x.rows, sizeof **out));
+    mark = call->arena->used;
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&mean, x.dim, sizeof *mean));
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&job.squares, x.rows, sizeof(double)));
+    KD2M_TRY(
+        kd2m_arena_take_unset(call->arena, (void **)&job.moved, x.rows * x.dim, sizeof(double)));
+    kd2m_rows_mean(context, mean, x, NULL);
+    job.mean = mean;
+    job.out = *out;
+    kd2m_parallel_for(context, x.rows, 32, move_to_mean, &job);
+    KD2M_TRY(kd2m_gemm_double(context, false, true, x.rows, x.rows, x.dim, 1, job.moved, x.dim,
+                              job.moved, x.dim, 0, *out, x.rows));
+    for (size_t i = 0; i < x.rows; i++)
+        job.squares[i] = (*out)[i * x.rows + i];
+    kd2m_parallel_for(context, x.rows, 16, measure_rows, &job);
+    kd2m_arena_rewind(call->arena, mark);
 cleanup:
     return status;
 }
@@ -83,15 +129,13 @@ static kd2m_status take_pulled(const kd2m_metric_call *call, const kd2m_plan *pl
                                const double *y_distances, double **out) {
     kd2m_status status = KD2M_OK;
     size_t n = call->x.rows, m = call->y.rows;
-    double *half = NULL;
     KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, n * n, sizeof **out));
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&half, n * m, sizeof *half));
-    for (size_t e = 0; e < plan->entries; e++)
-        for (size_t j = 0; j < m; j++)
-            half[plan->row[e] * m + j] += plan->mass[e] * y_distances[plan->column[e] * m + j];
-    for (size_t e = 0; e < plan->entries; e++)
-        for (size_t i = 0; i < n; i++)
-            (*out)[i * n + plan->row[e]] += plan->mass[e] * half[i * m + plan->column[e]];
+    for (size_t e = 0; e < plan->entries; e++) {
+        const double *from = y_distances + plan->column[e] * m;
+        double *to = *out + plan->row[e] * n, mass = plan->mass[e];
+        for (size_t f = 0; f < plan->entries; f++)
+            to[plan->row[f]] += mass * plan->mass[f] * from[plan->column[f]];
+    }
 cleanup:
     return status;
 }

@@ -7,26 +7,38 @@
  * a column alone, and searches the line to its plan. Euclidean distances are conditionally negative
  * definite, which makes E concave on plans (Maron & Lipman, '(Probably) concave graph matching',
  * NeurIPS 2018): along the line it is lowest at the far end, so that every plan is a vertex, with
- * n + m - 1 entries at most, and the steps end at a local optimum. Costs lose their rows' and
- * columns' means before they become floats; the solver's potentials are double, and whether a step
- * gained is judged by E itself, summed from differences of distances.
+ * n + m - 1 entries at most, and the steps end at a local optimum.
  *
- * Starts are vertices, too: transport on costs -u_i v_j. First u, v = mean distances from a point
- * to its own side, where the gradient at P = a b^T leads; then random numbers, dealt out in the
- * order of those means, so that no start depends on how rows are ordered. The best end is kept.
+ * With u, v the points' mean distances to their own side, less the mean of those, and cX, cY the
+ * distances less what their rows and columns have in common,
+ *
+ *     dX P dY = cX P cY + u v^T + what depends on a row or a column alone
+ *
+ * so that a product in float loses nothing but digits of the differences that matter; whether a
+ * step gained is judged by E itself, summed from differences of distances in double.
+ *
+ * Starts are vertices, too: transport on costs -u_i v_j, which couples points in the order of u and
+ * v. First u and v themselves, where the gradient at P = a b^T leads; then random numbers, dealt
+ * out in the order of u and v, so that no start depends on how rows are ordered. The best end is
+ * kept; starts that fall far behind it are given up on the way.
  *
  * Memoli, 'Gromov-Wasserstein distances and the metric approach to object matching', 2011; Peyre,
  * Cuturi, Solomon, 'Gromov-Wasserstein averaging of kernel and distance matrices', ICML 2016.
- * Cost per step: a transport, O(n m^2 + (n + m)^2) time; O(n m) doubles. Threads: gemm's.
+ * Cost per step: a transport, O(n m^2 + (n + m)^2) time; O(n^2 + m^2 + n m) floats. Threads: the
+ * context's; the result does not depend on how many but for gemm's.
  */
 #include "gromov.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "context.h"
 #include "gemm.h"
+#include "line.h"
+#include "parallel.h"
 #include "rng.h"
+#include "simd.h"
 
 /* Steps of one start; it ends after a few. */
 #define MOST_STEPS 500
@@ -34,19 +46,34 @@
 /* A gain below this share of mean dX^2 + mean dY^2 is rounding. */
 #define LEAST_GAIN 1e-14
 
+/* A start is given up when it would take more steps like its last one to come up with the best. */
+#define PATIENCE 8
+
+/* One side's points. */
+typedef struct gromov_side {
+    const double *distances, *weights;
+    size_t count;
+    float *far;       /* mean distance to the own side, less the mean of those */
+    float *inner;     /* count x count: distances less what rows and columns have in common */
+    uint64_t *by_far; /* points in the order of `far`, numbers in the lower 32 bits */
+    uint64_t *dealt;  /* points in the order of a start */
+} gromov_side;
+
 typedef struct gromov {
     const kd2m_gromov_problem *given;
     kd2m_arena *arena;
-    double scale;          /* mean dX^2 + mean dY^2 */
-    double *x_far, *y_far; /* mean distances to the own side */
-    double *u, *v;
-    double *half, *full; /* (dX P)^T and (dX P dY)^T, m x n */
-    float *costs;        /* n x m */
-    kd2m_plan plan;      /* the current one */
+    double scale; /* mean dX^2 + mean dY^2 */
+    gromov_side x, y;
+    float *half;    /* P^T cX, m x n */
+    float *costs;   /* n x m */
+    double *shares; /* of the plan's entries in E */
+    uint64_t *keys; /* scratch to sort in */
+    float *values;  /* to sort by */
+    kd2m_plan plan; /* the current one */
 } gromov;
 
-static double weight_at(const double *weights, size_t i, size_t count) {
-    return weights ? weights[i] : 1.0 / (double)count;
+static double weight_at(const gromov_side *side, size_t i) {
+    return side->weights ? side->weights[i] : 1.0 / (double)side->count;
 }
 
 static size_t most_entries(size_t n, size_t m) {
@@ -70,196 +97,270 @@ static void copy_plan(kd2m_plan *to, const kd2m_plan *from) {
     memcpy(to->mass, from->mass, from->entries * sizeof *to->mass);
 }
 
+static size_t plan_bytes(size_t n, size_t m) {
+    size_t numbers = kd2m_arena_bytes(most_entries(n, m), sizeof(uint32_t));
+    return kd2m_arena_sum(kd2m_arena_sum(numbers, numbers),
+                          kd2m_arena_bytes(most_entries(n, m), sizeof(double)));
+}
+
+static size_t side_bytes(size_t count) {
+    size_t keys = kd2m_arena_bytes(count, sizeof(uint64_t));
+    size_t bytes = kd2m_arena_sum(keys, kd2m_arena_bytes(count, sizeof(float)));
+    return kd2m_arena_sum(kd2m_arena_sum(bytes, keys),
+                          kd2m_arena_matrix_bytes(count, count, sizeof(float)));
+}
+
 size_t kd2m_gromov_bytes(size_t n, size_t m) {
-    size_t products, plan = 0;
-    if (m > 0 && n > SIZE_MAX / m / sizeof(double))
-        return SIZE_MAX;
-    products = kd2m_arena_sum(kd2m_arena_bytes(n * m, sizeof(double)),
-                              kd2m_arena_bytes(n * m, sizeof(double)));
-    plan = kd2m_arena_sum(kd2m_arena_bytes(most_entries(n, m), sizeof(uint32_t)),
-                          kd2m_arena_bytes(most_entries(n, m), sizeof(uint32_t)));
-    plan = kd2m_arena_sum(plan, kd2m_arena_bytes(most_entries(n, m), sizeof(double)));
-    size_t bytes = kd2m_arena_sum(products, kd2m_arena_bytes(n * m, sizeof(float)));
-    bytes = kd2m_arena_sum(bytes, kd2m_arena_sum(plan, plan));
-    for (int i = 0; i < 2; i++)
-        bytes = kd2m_arena_sum(bytes, kd2m_arena_sum(kd2m_arena_bytes(n, sizeof(double)),
-                                                     kd2m_arena_bytes(m, sizeof(double))));
-    return kd2m_arena_sum(bytes, kd2m_network_simplex_bytes(n, m));
+    size_t most = n > m ? n : m;
+    const size_t parts[] = {
+        side_bytes(n),
+        side_bytes(m),
+        kd2m_arena_matrix_bytes(n, m, sizeof(float)),
+        kd2m_arena_matrix_bytes(n, m, sizeof(float)),
+        kd2m_arena_bytes(most_entries(n, m), sizeof(double)),
+        kd2m_arena_bytes(most, sizeof(uint64_t)),
+        kd2m_arena_bytes(most, sizeof(float)),
+        plan_bytes(n, m),
+        plan_bytes(n, m),
+        kd2m_network_simplex_bytes(n, m),
+    };
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        bytes = kd2m_arena_sum(bytes, parts[i]);
+    return bytes;
+}
+
+static kd2m_status take_side(kd2m_arena *arena, gromov_side *side) {
+    kd2m_status status;
+    size_t count = side->count, all = count * count;
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&side->far, count, sizeof(float)));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&side->by_far, count, sizeof(uint64_t)));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&side->dealt, count, sizeof(uint64_t)));
+    KD2M_TRY(kd2m_arena_take_unset(arena, (void **)&side->inner, all, sizeof(float)));
+cleanup:
+    return status;
 }
 
 static kd2m_status take_scratch(gromov *s) {
     kd2m_status status;
-    size_t n = s->given->n, m = s->given->m;
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->x_far, n, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->y_far, m, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->u, n, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->v, m, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->half, n * m, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->full, n * m, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->costs, n * m, sizeof(float)));
+    size_t n = s->x.count, m = s->y.count, most = n > m ? n : m;
+    KD2M_TRY(take_side(s->arena, &s->x));
+    KD2M_TRY(take_side(s->arena, &s->y));
+    KD2M_TRY(kd2m_arena_take_unset(s->arena, (void **)&s->half, n * m, sizeof(float)));
+    KD2M_TRY(kd2m_arena_take_unset(s->arena, (void **)&s->costs, n * m, sizeof(float)));
+    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->shares, most_entries(n, m), sizeof(double)));
+    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->keys, most, sizeof(uint64_t)));
+    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->values, most, sizeof(float)));
     KD2M_TRY(take_plan(s->arena, &s->plan, most_entries(n, m)));
 cleanup:
     return status;
 }
 
-/* far_i = sum_k weight_k d_ik; returns sum_ik weight_i weight_k d_ik^2. */
-static double measure(const double *distances, const double *weights, size_t count, double *far) {
-    double square = 0.0;
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < count; k++) {
-            double distance = distances[i * count + k], weight = weight_at(weights, k, count);
-            far[i] += weight * distance;
-            square += weight_at(weights, i, count) * weight * distance * distance;
-        }
+/* ---- the sides ---- */
+
+/* sum_k weight_k d_ik; *square += weight_i sum_k weight_k d_ik^2. */
+static double mean_distance(const gromov_side *side, size_t i, double *square) {
+    const double *distances = side->distances + i * side->count;
+    double sum = 0.0, squares = 0.0;
+    for (size_t k = 0; k < side->count; k++) {
+        double part = weight_at(side, k) * distances[k];
+        sum += part;
+        squares += part * distances[k];
+    }
+    *square += weight_at(side, i) * squares;
+    return sum;
+}
+
+/* Fills in a side; returns the mean of its squared distances. */
+static double measure(gromov *s, gromov_side *side) {
+    double square = 0.0, mean = 0.0;
+    double *far = s->shares; /* before it is used for a plan */
+    for (size_t i = 0; i < side->count; i++) {
+        far[i] = mean_distance(side, i, &square);
+        mean += weight_at(side, i) * far[i];
+    }
+    for (size_t i = 0; i < side->count; i++) {
+        const double *distances = side->distances + i * side->count;
+        side->far[i] = (float)(far[i] - mean);
+        for (size_t k = 0; k < side->count; k++)
+            side->inner[i * side->count + k] =
+                (float)(distances[k] - (far[i] - mean) - (far[k] - mean) - mean);
+    }
+    kd2m_line_sort(side->far, side->count, side->by_far, s->keys);
     return square;
 }
 
 /* ---- the objective ---- */
 
+typedef struct objective_job {
+    const gromov *s;
+    const kd2m_plan *plan;
+} objective_job;
+
+/* sum over the plan's entries of mass (from_row - to_column)^2 */
+KD2M_CLONES
+static double sum_mismatch(const kd2m_plan *plan, const double *restrict from,
+                           const double *restrict to) {
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t f = 0; f < plan->entries; f++) {
+        double difference = from[plan->row[f]] - to[plan->column[f]];
+        sum += plan->mass[f] * difference * difference;
+    }
+    return sum;
+}
+
+static void share_entries(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const objective_job *job = user;
+    const gromov_side *x = &job->s->x, *y = &job->s->y;
+    const kd2m_plan *plan = job->plan;
+    for (size_t e = begin; e < end; e++)
+        job->s->shares[e] =
+            plan->mass[e] * sum_mismatch(plan, x->distances + plan->row[e] * x->count,
+                                         y->distances + plan->column[e] * y->count);
+}
+
 static double objective(const gromov *s, const kd2m_plan *plan) {
     double value = 0.0;
-    for (size_t e = 0; e < plan->entries; e++) {
-        const double *from = s->given->x_distances + plan->row[e] * s->given->n;
-        const double *to = s->given->y_distances + plan->column[e] * s->given->m;
-        double sum = 0.0;
-        for (size_t f = 0; f < plan->entries; f++) {
-            double difference = from[plan->row[f]] - to[plan->column[f]];
-            sum += plan->mass[f] * difference * difference;
-        }
-        value += plan->mass[e] * sum;
-    }
+    objective_job job = {s, plan};
+    kd2m_parallel_for(s->arena->context, plan->entries, 64, share_entries, &job);
+    for (size_t e = 0; e < plan->entries; e++)
+        value += s->shares[e];
     return value;
 }
 
-/* full = (dX P dY)^T */
-static kd2m_status differentiate(gromov *s, const kd2m_plan *plan) {
-    size_t n = s->given->n, m = s->given->m;
+/* costs = -cX P cY - u v^T */
+static kd2m_status differentiate(gromov *s) {
+    const kd2m_plan *plan = &s->plan;
+    size_t n = s->x.count, m = s->y.count;
     memset(s->half, 0, n * m * sizeof *s->half);
     for (size_t e = 0; e < plan->entries; e++) {
-        const double *from = s->given->x_distances + plan->row[e] * n;
-        double *to = s->half + plan->column[e] * n;
+        const float *from = s->x.inner + plan->row[e] * n;
+        float *to = s->half + plan->column[e] * n, mass = (float)plan->mass[e];
         for (size_t i = 0; i < n; i++)
-            to[i] += plan->mass[e] * from[i];
+            to[i] += mass * from[i];
     }
-    return kd2m_gemm_double(s->arena->context, false, false, m, n, m, 1.0, s->given->y_distances, m,
-                            s->half, n, 0.0, s->full, n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m; j++)
+            s->costs[i * m + j] = -s->x.far[i] * s->y.far[j];
+    return kd2m_gemm(s->arena->context, true, false, n, m, m, -1.0F, s->half, n, s->y.inner, m,
+                     1.0F, s->costs, m);
 }
 
-/* <dX P dY, Q>, P being what `full` was made from */
-static double product(const gromov *s, const kd2m_plan *plan) {
+static double cost_of(const gromov *s, const kd2m_plan *plan) {
     double sum = 0.0;
     for (size_t e = 0; e < plan->entries; e++)
-        sum += plan->mass[e] * s->full[plan->column[e] * s->given->n + plan->row[e]];
+        sum += plan->mass[e] * (double)s->costs[plan->row[e] * s->y.count + plan->column[e]];
     return sum;
 }
 
 /* ---- steps ---- */
 
-/* costs = -full, less what rows and columns have in common: that moves no plan. */
-static void fill_costs(gromov *s) {
-    size_t n = s->given->n, m = s->given->m;
-    double mean = 0.0;
-    for (size_t i = 0; i < n; i++)
-        s->u[i] = 0.0;
-    for (size_t j = 0; j < m; j++) {
-        const double *column = s->full + j * n;
-        double sum = 0.0;
-        for (size_t i = 0; i < n; i++) {
-            sum += column[i] / (double)n;
-            s->u[i] += column[i] / (double)m;
-        }
-        s->v[j] = sum;
-        mean += sum / (double)m;
-    }
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < m; j++)
-            s->costs[i * m + j] = (float)(s->u[i] + s->v[j] - mean - s->full[j * n + i]);
-}
+typedef struct descent {
+    double value, gap; /* gap: what the last step promised */
+    double marginal_error;
+    bool ended; /* at a local optimum */
+} descent;
 
-static kd2m_status solve(gromov *s, kd2m_gromov_result *out, kd2m_transport *solved) {
-    kd2m_status status;
-    size_t n = s->given->n, m = s->given->m;
-    KD2M_TRY(kd2m_network_simplex(s->arena, (kd2m_costs){s->costs, n, m, m}, s->given->x_weights,
-                                  s->given->y_weights, solved));
-    out->iterations++;
-    out->converged &= solved->converged;
-cleanup:
-    return status;
-}
-
-/* Steps from the current plan until none gains; *value is its objective. *gap: what the last step
- * promised. */
-static kd2m_status descend(gromov *s, kd2m_gromov_result *out, double *value, double *gap,
-                           double *marginal_error) {
+/* Steps from the current plan until none gains, or until out->value is out of reach. */
+static kd2m_status descend(gromov *s, kd2m_gromov_result *out, descent *to) {
     kd2m_status status = KD2M_OK;
-    size_t mark = s->arena->used;
-    int ended = 0;
-    *value = objective(s, &s->plan);
-    for (int step = 0; step < MOST_STEPS && !ended; step++) {
+    size_t mark = s->arena->used, n = s->x.count, m = s->y.count;
+    double gain = INFINITY;
+    to->value = objective(s, &s->plan);
+    for (int step = 0; step < MOST_STEPS && !to->ended; step++) {
+        if (to->value - PATIENCE * gain > out->value)
+            break;
         kd2m_transport solved;
         KD2M_TRY(kd2m_check_interrupt(s->arena->context));
-        KD2M_TRY(differentiate(s, &s->plan));
-        fill_costs(s);
-        KD2M_TRY(solve(s, out, &solved));
+        KD2M_TRY(differentiate(s));
+        KD2M_TRY(kd2m_network_simplex(s->arena, (kd2m_costs){s->costs, n, m, m}, s->x.weights,
+                                      s->y.weights, &solved));
+        out->iterations++;
+        out->converged &= solved.converged;
         double next = objective(s, &solved.plan);
-        *gap = fmax(0.0, 4.0 * (product(s, &solved.plan) - product(s, &s->plan)));
-        ended = !(next < *value - LEAST_GAIN * s->scale);
-        if (!ended) {
-            *value = next;
-            *marginal_error = solved.marginal_error;
+        gain = to->value - next;
+        to->gap = fmax(0.0, 4.0 * (cost_of(s, &s->plan) - cost_of(s, &solved.plan)));
+        to->ended = !(gain > LEAST_GAIN * s->scale);
+        if (!to->ended) {
+            to->value = next;
+            to->marginal_error = solved.marginal_error;
             copy_plan(&s->plan, &solved.plan);
         }
         kd2m_arena_rewind(s->arena, mark);
     }
-    out->converged &= ended;
 cleanup:
     return status;
 }
 
 /* ---- starts ---- */
 
-/* How many points are nearer to their side than point i. */
-static size_t rank_of(const double *far, size_t i, size_t count) {
-    size_t rank = 0;
-    for (size_t k = 0; k < count; k++)
-        rank += far[k] < far[i] || (far[k] <= far[i] && k < i);
-    return rank;
-}
-
-static double dealt(const gromov *s, int64_t start, uint64_t side, size_t rank) {
+static double random_number(const gromov *s, int64_t start, uint64_t side, size_t rank) {
     kd2m_rng rng;
     kd2m_rng_init(&rng, s->given->seed, KD2M_STREAM_METRIC, 0);
     rng.index = ((uint64_t)start * 2 + side) << 32 | rank;
     return kd2m_rng_uniform(&rng);
 }
 
-/* The plan that a start begins with. */
-static kd2m_status begin(gromov *s, int64_t start, kd2m_gromov_result *out,
-                         double *marginal_error) {
-    kd2m_status status;
-    size_t n = s->given->n, m = s->given->m, mark = s->arena->used;
-    kd2m_transport solved;
-    for (size_t i = 0; i < n; i++)
-        s->u[i] = start == 0 ? s->x_far[i] : dealt(s, start, 0, rank_of(s->x_far, i, n));
-    for (size_t j = 0; j < m; j++)
-        s->v[j] = start == 0 ? s->y_far[j] : dealt(s, start, 1, rank_of(s->y_far, j, m));
-    for (size_t j = 0; j < m; j++)
-        for (size_t i = 0; i < n; i++)
-            s->full[j * n + i] = s->u[i] * s->v[j];
-    fill_costs(s);
-    KD2M_TRY(solve(s, out, &solved));
-    *marginal_error = solved.marginal_error;
-    copy_plan(&s->plan, &solved.plan);
-    kd2m_arena_rewind(s->arena, mark);
-cleanup:
-    return status;
+/* side->dealt = the points in the order of the numbers that the start deals out. */
+static void deal(gromov *s, int64_t start, uint64_t number, gromov_side *side) {
+    for (size_t rank = 0; rank < side->count; rank++)
+        s->values[rank] = (float)random_number(s, start, number, rank);
+    kd2m_line_sort(s->values, side->count, side->dealt, s->keys);
+    for (size_t i = 0; i < side->count; i++)
+        side->dealt[i] = side->by_far[(uint32_t)side->dealt[i]];
+}
+
+/* plan = the points of both sides coupled in the given orders. Returns its marginal error: what
+ * rounding leaves over goes to the last point of y. */
+static double couple(gromov *s, const uint64_t *x_order, const uint64_t *y_order) {
+    size_t j = 0, entries = 0;
+    double left = weight_at(&s->y, (uint32_t)y_order[0]);
+    for (size_t i = 0; i < s->x.count; i++) {
+        double mass = weight_at(&s->x, (uint32_t)x_order[i]);
+        while (mass > 0.0) {
+            bool last = j + 1 == s->y.count;
+            double moved = mass < left || last ? mass : left;
+            if (moved > 0.0) {
+                s->plan.row[entries] = (uint32_t)x_order[i];
+                s->plan.column[entries] = (uint32_t)y_order[j];
+                s->plan.mass[entries++] = moved;
+            }
+            mass -= moved;
+            left -= moved;
+            if (left <= 0.0 && !last)
+                left = weight_at(&s->y, (uint32_t)y_order[++j]);
+        }
+    }
+    s->plan.entries = entries;
+    return fabs(left);
+}
+
+/* The plan that a start begins with; returns its marginal error. */
+static double begin(gromov *s, int64_t start) {
+    if (start == 0)
+        return couple(s, s->x.by_far, s->y.by_far);
+    deal(s, start, 0, &s->x);
+    deal(s, start, 1, &s->y);
+    return couple(s, s->x.dealt, s->y.dealt);
 }
 
 kd2m_status kd2m_gromov(kd2m_arena *arena, const kd2m_gromov_problem *problem,
                         kd2m_gromov_result *out) {
     kd2m_status status;
     size_t before = arena->used, mark;
-    gromov s = {.given = problem, .arena = arena};
+    bool ended = false;
+    gromov s = {
+        .given = problem,
+        .arena = arena,
+        .x = {.distances = problem->x_distances,
+              .weights = problem->x_weights,
+              .count = problem->n},
+        .y = {.distances = problem->y_distances,
+              .weights = problem->y_weights,
+              .count = problem->m},
+    };
     *out = (kd2m_gromov_result){.value = INFINITY, .converged = 1};
     if (problem->n == 0 || problem->m == 0 || problem->starts < 1) {
         status = kd2m_fail(arena->context, KD2M_ERROR_USAGE,
@@ -271,19 +372,19 @@ kd2m_status kd2m_gromov(kd2m_arena *arena, const kd2m_gromov_problem *problem,
     KD2M_TRY(take_plan(arena, &out->plan, most_entries(problem->n, problem->m)));
     mark = arena->used;
     KD2M_TRY(take_scratch(&s));
-    s.scale = measure(problem->x_distances, problem->x_weights, problem->n, s.x_far) +
-              measure(problem->y_distances, problem->y_weights, problem->m, s.y_far);
+    s.scale = measure(&s, &s.x) + measure(&s, &s.y);
     for (int64_t start = 0; start < problem->starts; start++) {
-        double value, gap = 0.0, marginal_error;
-        KD2M_TRY(begin(&s, start, out, &marginal_error));
-        KD2M_TRY(descend(&s, out, &value, &gap, &marginal_error));
-        if (value < out->value) {
-            out->value = value;
-            out->gap = gap > 0.0 ? gap / s.scale : 0.0;
-            out->marginal_error = marginal_error;
+        descent to = {.marginal_error = begin(&s, start)};
+        KD2M_TRY(descend(&s, out, &to));
+        if (to.value < out->value) {
+            out->value = to.value;
+            out->gap = to.gap > 0.0 ? to.gap / s.scale : 0.0;
+            out->marginal_error = to.marginal_error;
+            ended = to.ended;
             copy_plan(&out->plan, &s.plan);
         }
     }
+    out->converged &= ended;
     kd2m_arena_rewind(arena, mark);
 cleanup:
     if (status != KD2M_OK) {

@@ -21,7 +21,7 @@ typedef struct kd2m_gromov_result {
                               mean dX^2 + mean dY^2: 0 at a local optimum */
     double marginal_error; /* largest of the plan's marginals */
     int64_t iterations;    /* exact transports solved, over all starts */
-    int converged;         /* all starts came to a local optimum */
+    int converged;         /* to a local optimum, every transport to its best plan */
 } kd2m_gromov_result;
 
 /* Errors: those of exact transport. */

@@ -51,10 +51,10 @@ void kd2m_radix_sort(uint64_t *keys, uint64_t *spare, size_t count) {
         memcpy(keys, from, count * sizeof *keys);
 }
 
-static void sort_line(kd2m_line line, uint64_t *keys, uint64_t *spare) {
-    for (size_t i = 0; i < line.count; i++)
-        keys[i] = (uint64_t)ordered_bits(line.values[i]) << 32 | i;
-    kd2m_radix_sort(keys, spare, line.count);
+void kd2m_line_sort(const float *values, size_t count, uint64_t *keys, uint64_t *spare) {
+    for (size_t i = 0; i < count; i++)
+        keys[i] = (uint64_t)ordered_bits(values[i]) << 32 | i;
+    kd2m_radix_sort(keys, spare, count);
 }
 
 static float value_of(uint64_t key) {
@@ -82,8 +82,8 @@ double kd2m_line_transport(kd2m_line x, kd2m_line y, uint64_t *scratch, float *p
     size_t y_units = x.weights || y.weights ? 0 : x.count;
     double total = x_units > 0 ? (double)x.count * (double)y.count : 1.0;
     double value = 0.0, x_left, y_left;
-    sort_line(x, x_keys, spare);
-    sort_line(y, y_keys, spare);
+    kd2m_line_sort(x.values, x.count, x_keys, spare);
+    kd2m_line_sort(y.values, y.count, y_keys, spare);
     y_left = mass_of(y, y_keys[0], y_units);
     for (size_t i = 0, j = 0; i < x.count; i++) {
         double pull = 0.0;

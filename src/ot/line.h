@@ -20,6 +20,10 @@ typedef struct kd2m_line {
 double kd2m_line_transport(kd2m_line x, kd2m_line y, uint64_t *scratch, float *pulls);
 size_t kd2m_line_scratch(size_t n, size_t m);
 
+/* keys[k] = of the k-th lowest value, its point's number in the lower 32 bits; `spare` has room for
+ * as many. */
+void kd2m_line_sort(const float *values, size_t count, uint64_t *keys, uint64_t *spare);
+
 /* keys[0 .. count - 1] sorted by their upper 32 bits, equal ones in the order they came in;
  * `spare` has room for as many. */
 void kd2m_radix_sort(uint64_t *keys, uint64_t *spare, size_t count);

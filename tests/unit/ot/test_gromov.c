@@ -28,6 +28,15 @@ static double *distances(uint64_t seed, size_t count, int turned) {
     return out;
 }
 
+/* The objective of a permutation. */
+static double mismatch(const double *x, const double *y, const uint32_t *to, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            sum += pow(x[i * n + k] - y[to[i] * n + to[k]], 2);
+    return sum / (double)(n * n);
+}
+
 static kd2m_gromov_result solve(const kd2m_gromov_problem *problem) {
     kd2m_gromov_result result;
     kd2m_arena_rewind(&arena, 0);
@@ -68,6 +77,27 @@ static void more_starts_are_no_worse(void **state) {
     free(y);
 }
 
+/* Distances that hardly differ: the objective is a small difference of large numbers, and must be
+ * that of the plan all the same. */
+static void small_differences_keep_their_digits(void **state) {
+    (void)state;
+    enum { n = 40 };
+    double *x = distances(11, n, 0), *y = distances(12, n, 0);
+    uint32_t to[n];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            x[i * n + k] = i == k ? 0 : 100 + 1e-3 * x[i * n + k];
+            y[i * n + k] = i == k ? 0 : 100 + 1e-3 * y[i * n + k];
+        }
+    const kd2m_gromov_problem problem = {x, y, n, n, NULL, NULL, 3, 0};
+    kd2m_gromov_result result = solve(&problem);
+    for (size_t e = 0; e < n; e++)
+        to[result.plan.row[e]] = result.plan.column[e];
+    EXPECT_CLOSE(mismatch(x, y, to, n), result.value, 0, 1e-9);
+    free(x);
+    free(y);
+}
+
 static void bad_input_is_refused(void **state) {
     (void)state;
     double zero = 0;
@@ -92,6 +122,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_turned_set_is_found_again),
         cmocka_unit_test(more_starts_are_no_worse),
+        cmocka_unit_test(small_differences_keep_their_digits),
         cmocka_unit_test(bad_input_is_refused),
     };
     kd2m_context *context = testing_context(1);

@@ -97,10 +97,10 @@ typedef struct kd2m_gradient {
 /*
  * Resolves the constants that depend on data, from these samples, and sets memory aside for
  * samples of up to these shapes, so that evaluate allocates nothing. To be called again whenever
- * the constants shall follow the data; for a metric without such constants it checks the samples
- * and does no more. For cond, a group that appears only later has its constants resolved, and held,
- * when it does.
- * Errors: KD2M_ERROR_USAGE / KD2M_ERROR_INPUT as evaluate.
+ * the constants shall follow the data; for a metric without such constants it checks the samples'
+ * shapes and does no more: evaluate looks for NaN and infinity. For cond, a group that appears only
+ * later has its constants resolved, and held, when it does. Errors: KD2M_ERROR_USAGE /
+ * KD2M_ERROR_INPUT as evaluate.
  */
 KD2M_API kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample *x,
                                          const kd2m_sample *y);

@@ -25,6 +25,11 @@ void kd2m_rows_mean(kd2m_context *context, double *mean, kd2m_rows x, const doub
 void kd2m_rows_variance(kd2m_context *context, double *variance, kd2m_rows x, const double *mean,
                         const double *weights);
 
+/* Both at once, in one pass; x.rows >= 1. Features that are the same in every row have the variance
+ * 0. */
+void kd2m_rows_moments(kd2m_context *context, double *mean, double *variance, kd2m_rows x,
+                       const double *weights);
+
 /* out (rows x dim, contiguous) = x - mean. */
 void kd2m_rows_center(kd2m_context *context, float *out, kd2m_rows x, const double *mean);
 

@@ -98,9 +98,10 @@ kd2m_status kd2m_metric_constant(const kd2m_metric *metric, size_t index, const 
     return KD2M_OK;
 }
 
-/* Checks the samples and makes the call that the hooks see, the arena large enough for it. */
+/* Checks the samples, their values if asked to, and makes the call that the hooks see, the arena
+ * large enough for it. */
 static kd2m_status begin(kd2m_metric *metric, kd2m_metric_call *call, const kd2m_sample *x,
-                         const kd2m_sample *y) {
+                         const kd2m_sample *y, bool values) {
     kd2m_status status = KD2M_OK;
     kd2m_arena_rewind(&metric->arena, 0);
     *call = (kd2m_metric_call){
@@ -111,7 +112,7 @@ static kd2m_status begin(kd2m_metric *metric, kd2m_metric_call *call, const kd2m
         .seed = metric->seed,
         .draw = metric->drawn,
     };
-    KD2M_TRY(kd2m_metric_check(metric->context, metric->unit, x, y));
+    KD2M_TRY(kd2m_metric_check(metric->context, metric->unit, x, y, values));
 
     kd2m_metric_shape shape = {x->rows, y->rows, x->dim, y->dim, x->classes};
     size_t bytes = metric->unit->descriptor->workspace(metric->unit, &shape);
@@ -145,7 +146,7 @@ kd2m_status kd2m_metric_prepare(kd2m_metric *metric, const kd2m_sample *x, const
     kd2m_metric_call call;
     metric->prepared = false;
     metric->drawn = metric->next++;
-    KD2M_TRY(begin(metric, &call, x, y));
+    KD2M_TRY(begin(metric, &call, x, y, holder(metric)->constant_count > 0));
     metric->held.count = 0;
     KD2M_TRY(kd2m_metric_resolve(&call, KD2M_METRIC_NO_GROUP));
     metric->prepared = true;
@@ -215,7 +216,7 @@ kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x, cons
     *result = found;
     if (!metric->prepared)
         KD2M_TRY(kd2m_metric_prepare(metric, x, y));
-    KD2M_TRY(begin(metric, &call, x, y));
+    KD2M_TRY(begin(metric, &call, x, y, true));
     KD2M_TRY(begin_gradient(metric, x, gradient, &wanted));
     KD2M_TRY(kd2m_metric_apply(&call, KD2M_METRIC_NO_GROUP, &found, wanted ? gradient : NULL));
     if (!isfinite(found.value)) {

@@ -158,9 +158,10 @@ kd2m_status kd2m_metric_apply(kd2m_metric_call *call, int32_t group, kd2m_metric
 /* The result of an exact 0 without plan or groups. */
 kd2m_metric_result kd2m_metric_result_zero(void);
 
-/* Checks that two samples are what the unit takes. Errors: KD2M_ERROR_INPUT. */
+/* Checks that two samples are what the unit takes, with `values` that these are finite. Errors:
+ * KD2M_ERROR_INPUT. */
 kd2m_status kd2m_metric_check(kd2m_context *context, const kd2m_metric_unit *unit,
-                              const kd2m_sample *x, const kd2m_sample *y);
+                              const kd2m_sample *x, const kd2m_sample *y, bool values);
 
 /* The checked sample as the unit's hooks see it; normalised weights are taken from the arena. */
 kd2m_status kd2m_metric_side_of(kd2m_arena *arena, kd2m_metric_side *out,

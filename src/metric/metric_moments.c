@@ -29,8 +29,7 @@ size_t kd2m_metric_moments_bytes(size_t dim) {
 
 void kd2m_metric_measure(kd2m_context *context, const kd2m_metric_side *side, double *mean,
                          double *variance) {
-    kd2m_rows_mean(context, mean, side->features, side->weights);
-    kd2m_rows_variance(context, variance, side->features, mean, side->weights);
+    kd2m_rows_moments(context, mean, variance, side->features, side->weights);
     for (size_t k = 0; k < side->features.dim; k++)
         if (sqrt(variance[k]) <= DEAD_SHARE * fabs(mean[k]))
             variance[k] = 0;

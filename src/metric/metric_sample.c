@@ -1,6 +1,6 @@
 /*
  * Samples: the checks that stand between a caller's arrays and the metrics, and the views that the
- * metrics see. O((n + m) d) time: one pass over the values for NaN and infinity.
+ * metrics see. O((n + m) d) time: one pass over the values for NaN and infinity, where asked for.
  */
 #include "metric.h"
 
@@ -15,6 +15,7 @@ typedef struct sample_part {
     const char *side; /* 'student (x)' */
     const char *what; /* 'features' */
     const char *metric;
+    bool values; /* whether to look for NaN and infinity */
 } sample_part;
 
 static kd2m_status check_matrix(kd2m_context *context, sample_part part, kd2m_rows values) {
@@ -32,6 +33,8 @@ static kd2m_status check_matrix(kd2m_context *context, sample_part part, kd2m_ro
         return kd2m_fail(context, KD2M_ERROR_INPUT,
                          "the %s %s have a row stride of %zu, less than their width %zu", part.side,
                          part.what, values.stride, values.dim);
+    if (!part.values)
+        return KD2M_OK;
     size_t row = 0, column = 0;
     size_t bad = kd2m_rows_not_finite(context, values, &row, &column);
     if (bad > 0)
@@ -110,10 +113,11 @@ static kd2m_rows logits_of(const kd2m_sample *sample) {
 }
 
 static kd2m_status check_side(kd2m_context *context, const kd2m_metric_unit *unit,
-                              const char *side_name, const kd2m_sample *sample) {
+                              const char *side_name, const kd2m_sample *sample, bool values) {
     kd2m_status status = KD2M_OK;
     bool on_logits = unit->traits & KD2M_METRIC_ON_LOGITS;
-    sample_part part = {side_name, on_logits ? "logits" : "features", unit->descriptor->name};
+    sample_part part = {side_name, on_logits ? "logits" : "features", unit->descriptor->name,
+                        values};
     KD2M_TRY(check_matrix(context, part, on_logits ? logits_of(sample) : features_of(sample)));
     if (unit->traits & KD2M_METRIC_WITH_LOGITS) {
         part.what = "logits";
@@ -134,12 +138,12 @@ cleanup:
 }
 
 kd2m_status kd2m_metric_check(kd2m_context *context, const kd2m_metric_unit *unit,
-                              const kd2m_sample *x, const kd2m_sample *y) {
+                              const kd2m_sample *x, const kd2m_sample *y, bool values) {
     kd2m_status status = KD2M_OK;
     const char *name = unit->descriptor->name;
     bool on_logits = unit->traits & KD2M_METRIC_ON_LOGITS;
-    KD2M_TRY(check_side(context, unit, "student (x)", x));
-    KD2M_TRY(check_side(context, unit, "teacher (y)", y));
+    KD2M_TRY(check_side(context, unit, "student (x)", x, values));
+    KD2M_TRY(check_side(context, unit, "teacher (y)", y, values));
     size_t width_x = on_logits ? x->classes : x->dim;
     size_t width_y = on_logits ? y->classes : y->dim;
     if (width_x != width_y && !(unit->traits & KD2M_METRIC_ANY_WIDTH))

@@ -60,15 +60,34 @@ static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *s
     return bytes;
 }
 
+typedef struct drawing_job {
+    kd2m_rng rng;
+    float *out;
+    size_t count;
+} drawing_job;
+
+/* A block of the generator is four numbers, and each block a function of its own number. */
+#define BLOCK ((size_t)4)
+
+static void draw_blocks(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const drawing_job *job = user;
+    kd2m_rng rng = job->rng;
+    size_t first = begin * BLOCK, behind = end * BLOCK < job->count ? end * BLOCK : job->count;
+    rng.index += begin;
+    kd2m_rng_fill_normal(&rng, job->out + first, behind - first);
+}
+
 /* out (count x dim) = the directions of the call's draw. */
 static kd2m_status draw_directions(const kd2m_metric_call *call, size_t dim, float **out) {
     kd2m_status status = KD2M_OK;
     const sw2_settings *settings = call->unit->settings;
     size_t count = count_of(call->unit);
-    kd2m_rng rng;
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, count * dim, sizeof **out));
-    kd2m_rng_init(&rng, call->seed, KD2M_STREAM_METRIC, settings->redraw ? call->draw : 0);
-    kd2m_rng_fill_normal(&rng, *out, count * dim);
+    drawing_job job = {.count = count * dim};
+    KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)out, count * dim, sizeof **out));
+    job.out = *out;
+    kd2m_rng_init(&job.rng, call->seed, KD2M_STREAM_METRIC, settings->redraw ? call->draw : 0);
+    kd2m_parallel_for(call->context, (job.count + BLOCK - 1) / BLOCK, 512, draw_blocks, &job);
     for (size_t k = 0; k < count; k++) {
         float *direction = *out + k * dim;
         double square = 0;
@@ -87,9 +106,9 @@ static kd2m_status project(const kd2m_metric_call *call, kd2m_rows x, const doub
     kd2m_status status = KD2M_OK;
     size_t count = count_of(call->unit), mark = 0;
     float *moved = NULL;
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, count * x.rows, sizeof **out));
+    KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)out, count * x.rows, sizeof **out));
     mark = call->arena->used;
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&moved, x.rows * x.dim, sizeof *moved));
+    KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)&moved, x.rows * x.dim, sizeof *moved));
     kd2m_rows_center(call->context, moved, x, mean);
     KD2M_TRY(kd2m_gemm(call->context, false, true, count, x.rows, x.dim, 1.0F, directions, x.dim,
                        moved, x.dim, 0.0F, *out, x.rows));
@@ -131,8 +150,8 @@ static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *re
     KD2M_TRY(project(call, x, mean, directions, &job.x));
     KD2M_TRY(project(call, y, mean, directions, &job.y));
     KD2M_TRY(kd2m_arena_take(call->arena, (void **)&job.values, count, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&job.scratch, MOST_PARTS * scratch,
-                             sizeof(uint64_t)));
+    KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)&job.scratch, MOST_PARTS * scratch,
+                                   sizeof(uint64_t)));
     kd2m_parallel_for(call->context, count, (count + MOST_PARTS - 1) / MOST_PARTS, solve_lines,
                       &job);
     for (size_t k = 0; k < count; k++)

@@ -55,7 +55,7 @@ static double pull_energy(float *restrict values, double share, const double *re
     for (size_t j = 0; j < count; j++) {
         double distance = sqrt((double)values[j]);
         sum -= shares[j] * distance;
-        values[j] = values[j] > 0 ? (float)(share * shares[j] / distance) : 0;
+        values[j] = values[j] > 0 ? (float)(share * shares[j]) / (float)distance : 0;
     }
     return sum;
 }

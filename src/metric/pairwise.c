@@ -115,7 +115,8 @@ static kd2m_status open_side(const kd2m_metric_call *call, kd2m_pair_side *out,
     const kd2m_rows rows = side->features;
     double *parts = NULL; /* what a row counts in the mean of the scaled rows */
     *out = (kd2m_pair_side){.rows = rows, .scales = scales};
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->moved, rows.rows * rows.dim, sizeof(float)));
+    KD2M_TRY(
+        kd2m_arena_take_unset(arena, (void **)&out->moved, rows.rows * rows.dim, sizeof(float)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->mean, rows.dim, sizeof(double)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->square, rows.rows, sizeof(float)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->shares, rows.rows, sizeof(double)));
@@ -158,8 +159,8 @@ kd2m_status kd2m_pairs_open(kd2m_pairs *out, const kd2m_metric_call *call, bool 
         {(void **)&out->near, tile * tile, 1},
         {(void **)&out->near_counts, tile, sizeof(size_t)},
     };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        KD2M_TRY(kd2m_arena_take(call->arena, parts[i].field, parts[i].count, parts[i].size));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) /* all written before they are read */
+        KD2M_TRY(kd2m_arena_take_unset(call->arena, parts[i].field, parts[i].count, parts[i].size));
 cleanup:
     return status;
 }
@@ -324,6 +325,23 @@ static void work_on_columns(void *user, size_t begin, size_t end, int worker) {
                                block->against, block->column + c, block->of, block->row + r);
 }
 
+KD2M_CLONES
+static double sum_of_pulls(const float *restrict values, size_t count) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t k = 0; k < count; k++)
+        sum += (double)values[k];
+    return sum;
+}
+
+KD2M_CLONES
+static void add_pulls(double *restrict sums, const float *restrict values, double weight,
+                      size_t count) {
+#pragma omp simd
+    for (size_t k = 0; k < count; k++)
+        sums[k] += weight * (double)values[k];
+}
+
 /* Near pairs have been served: out of the tile with them. Then the sums of its rows. */
 static void sum_rows(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
@@ -331,12 +349,9 @@ static void sum_rows(void *user, size_t begin, size_t end, int worker) {
     for (size_t r = begin; r < end; r++) {
         float *values = block->pairs->tile + r * block->columns;
         const unsigned char *flags = block->pairs->near + r * block->columns;
-        double sum = 0;
         for (size_t c = 0; c < block->columns && block->pairs->near_counts[r] > 0; c++)
             values[c] = flags[c] ? 0 : values[c];
-        for (size_t c = 0; c < block->columns; c++)
-            sum += values[c];
-        block->pull_sums[block->row + r] += block->weight * sum;
+        block->pull_sums[block->row + r] += block->weight * sum_of_pulls(values, block->columns);
     }
 }
 
@@ -345,8 +360,8 @@ static void sum_columns(void *user, size_t begin, size_t end, int worker) {
     const pair_block *block = user;
     double *sums = block->pull_sums + block->column;
     for (size_t r = 0; r < block->rows; r++)
-        for (size_t c = begin; c < end; c++)
-            sums[c] += block->weight * block->pairs->tile[r * block->columns + c];
+        add_pulls(sums + begin, block->pairs->tile + r * block->columns + begin, block->weight,
+                  end - begin);
 }
 
 /* Adds the tile's share of the gradient. */

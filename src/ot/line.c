@@ -1,8 +1,8 @@
 /*
  * Transport on a line: see line.h. Values become integers of the same order, and those are sorted
- * byte by byte from the lowest on (radix sort), with the point's number beside them. The coupling
- * then goes along both sorted sides at once. Uniform masses are counted in units of 1/(n m), which
- * are whole.
+ * by 8 or 11 bits at a time from the lowest on (radix sort), with the point's number beside them.
+ * The coupling then goes along both sorted sides at once. Uniform masses are counted in units of
+ * 1/(n m), which are whole.
  *
  * Peyre & Cuturi, 'Computational optimal transport', 2019, section 2.6.
  * Cost: O(n + m) time, no memory of its own. Threads: the caller's; pure functions.
@@ -11,9 +11,12 @@
 
 #include <string.h>
 
-#define DIGIT_BITS 8
-#define DIGITS 4
-#define DIGIT_VALUES 256
+/* Bits of a digit, and how many such digits make 32 bits, for few keys and for many: the counts of
+ * a digit's values must not outnumber the keys. */
+#define MANY_KEYS 2048
+#define MOST_BITS 11
+#define MOST_DIGITS 4
+#define MOST_VALUES ((size_t)1 << MOST_BITS)
 
 /* The bits of a float, moved so that they are ordered as the values are. */
 static uint32_t ordered_bits(float value) {
@@ -22,27 +25,31 @@ static uint32_t ordered_bits(float value) {
     return bits & UINT32_C(0x80000000) ? ~bits : bits | UINT32_C(0x80000000);
 }
 
-static size_t digit_of(uint64_t key, int digit) {
-    return (size_t)(key >> (32 + digit * DIGIT_BITS)) & (DIGIT_VALUES - 1);
+static size_t digit_of(uint64_t key, int digit, int bits) {
+    return (size_t)(key >> (32 + digit * bits)) & (((size_t)1 << bits) - 1);
 }
 
 void kd2m_radix_sort(uint64_t *keys, uint64_t *spare, size_t count) {
-    size_t places[DIGITS][DIGIT_VALUES] = {{0}};
+    uint32_t places[MOST_DIGITS][MOST_VALUES];
     uint64_t *from = keys, *to = spare;
+    int bits = count < MANY_KEYS ? 8 : MOST_BITS, digits = (32 + bits - 1) / bits;
+    size_t values = (size_t)1 << bits;
+    for (int d = 0; d < digits; d++)
+        memset(places[d], 0, values * sizeof *places[d]);
     for (size_t i = 0; i < count; i++)
-        for (int d = 0; d < DIGITS; d++)
-            places[d][digit_of(keys[i], d)]++;
-    for (int d = 0; d < DIGITS; d++) {
-        size_t *place = places[d], before = 0;
-        if (count == 0 || place[digit_of(from[0], d)] == count)
+        for (int d = 0; d < digits; d++)
+            places[d][digit_of(keys[i], d, bits)]++;
+    for (int d = 0; d < digits; d++) {
+        uint32_t *place = places[d], before = 0;
+        if (count == 0 || place[digit_of(from[0], d, bits)] == count)
             continue; /* all alike */
-        for (size_t v = 0; v < DIGIT_VALUES; v++) {
-            size_t here = place[v];
+        for (size_t v = 0; v < values; v++) {
+            uint32_t here = place[v];
             place[v] = before;
             before += here;
         }
         for (size_t i = 0; i < count; i++)
-            to[place[digit_of(from[i], d)]++] = from[i];
+            to[place[digit_of(from[i], d, bits)]++] = from[i];
         uint64_t *swapped = from;
         from = to;
         to = swapped;

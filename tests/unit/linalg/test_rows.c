@@ -60,6 +60,11 @@ static void check_moments(kd2m_context *context, kd2m_rows x, const double *weig
         EXPECT_CLOSE(mean_reference[k], mean[k], 1e-13, 1e-13);
         EXPECT_CLOSE(variance_reference[k], variance[k], 0.0, 1e-12);
     }
+    kd2m_rows_moments(context, mean, variance, x, weights);
+    for (size_t k = 0; k < x.dim; k++) {
+        EXPECT_CLOSE(mean_reference[k], mean[k], 1e-13, 1e-13);
+        EXPECT_CLOSE(variance_reference[k], variance[k], 0.0, 1e-12);
+    }
     free(mean);
 }
 
@@ -98,6 +103,38 @@ static void moments_do_not_depend_on_the_thread_count(void **state) {
     drop_rows(x);
     kd2m_context_free(one);
     kd2m_context_free(two);
+}
+
+/* One row far away, and features that are the same in every row. */
+static void moments_at_once_survive_outliers(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(2);
+    kd2m_rows x = make_rows(61, 40, 0.1, 1e-3, 5);
+    double *weights = make_weights(61, 6);
+    float *values = (float *)(uintptr_t)x.values;
+    for (size_t k = 0; k < 40; k++)
+        values[k] = k < 20 ? 1e6F : 0.1F; /* the first row */
+    for (size_t i = 0; i < 61; i++)
+        values[i * x.stride + 39] = 0.1F;
+    double mean[40], variance[40], expected_mean[40], expected[40];
+    for (int weighted = 0; weighted < 2; weighted++) {
+        double total = 0;
+        for (size_t i = 1; i < 61; i++)
+            total += weights[i];
+        for (size_t i = 1; i < 61; i++)
+            weights[i] /= total;
+        weights[0] = 1e-17; /* hardly there */
+        const double *by = weighted ? weights : NULL;
+        kd2m_rows_moments(context, mean, variance, x, by);
+        kd2m_reference_mean(expected_mean, x, by);
+        kd2m_reference_variance(expected, x, expected_mean, by);
+        for (size_t k = 0; k < 40; k++)
+            EXPECT_CLOSE(expected[k], variance[k], 1e-30, 1e-10);
+        assert_true(variance[39] == 0);
+    }
+    free(weights);
+    drop_rows(x);
+    kd2m_context_free(context);
 }
 
 static void centring_subtracts_in_double(void **state) {
@@ -300,6 +337,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_match_their_references),
         cmocka_unit_test(moments_do_not_depend_on_the_thread_count),
+        cmocka_unit_test(moments_at_once_survive_outliers),
         cmocka_unit_test(centring_subtracts_in_double),
         cmocka_unit_test(squared_distance_is_exact_to_rounding),
         cmocka_unit_test(distances_match_their_reference),

@@ -133,7 +133,7 @@ cleanup:
 
 kd2m_status kd2m_metric_accept(const kd2m_metric *metric, const kd2m_sample *x,
                                const kd2m_sample *y) {
-    return kd2m_metric_check(metric->context, metric->unit, x, y);
+    return kd2m_metric_check(metric->context, metric->unit, x, y, true);
 }
 
 void kd2m_metric_seek(kd2m_metric *metric, uint64_t seed, uint64_t draw) {

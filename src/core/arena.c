@@ -32,7 +32,7 @@ kd2m_status kd2m_arena_reserve(kd2m_arena *arena, size_t bytes) {
     if (arena->memory && bytes <= arena->capacity)
         return KD2M_OK;
     kd2m_arena_free(arena); /* before the new block, so that the two never stand side by side */
-    kd2m_status status = kd2m_alloc(arena->context, (void **)&arena->memory, bytes, 1);
+    kd2m_status status = kd2m_alloc_unset(arena->context, (void **)&arena->memory, bytes, 1);
     if (status == KD2M_OK)
         arena->capacity = bytes;
     return status;

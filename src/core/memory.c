@@ -17,7 +17,7 @@ size_t kd2m_size_align(size_t bytes) {
                : (bytes + KD2M_ALIGNMENT - 1) & ~(KD2M_ALIGNMENT - 1);
 }
 
-kd2m_status kd2m_alloc(kd2m_context *context, void **out, size_t count, size_t size) {
+kd2m_status kd2m_alloc_unset(kd2m_context *context, void **out, size_t count, size_t size) {
     *out = NULL;
     size_t bytes;
     if (!kd2m_size_multiply(count, size, &bytes) || bytes > PTRDIFF_MAX - KD2M_ALIGNMENT)
@@ -30,9 +30,15 @@ kd2m_status kd2m_alloc(kd2m_context *context, void **out, size_t count, size_t s
     if (!memory)
         return kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory: %zu bytes were refused",
                          bytes);
-    memset(memory, 0, bytes);
     *out = memory;
     return KD2M_OK;
+}
+
+kd2m_status kd2m_alloc(kd2m_context *context, void **out, size_t count, size_t size) {
+    kd2m_status status = kd2m_alloc_unset(context, out, count, size);
+    if (status == KD2M_OK)
+        memset(*out, 0, count * size);
+    return status;
 }
 
 kd2m_status kd2m_grow(kd2m_context *context, void **memory, size_t *capacity, size_t used,

@@ -25,6 +25,9 @@ size_t kd2m_size_align(size_t bytes);
  */
 kd2m_status kd2m_alloc(kd2m_context *context, void **out, size_t count, size_t size);
 
+/* The same, not zeroed: pages that nobody writes to are not there. */
+kd2m_status kd2m_alloc_unset(kd2m_context *context, void **out, size_t count, size_t size);
+
 /*
  * Makes *memory hold at least `count` elements, keeping the first `used`; *capacity follows. Grows
  * by doubling. On failure nothing changes.

@@ -44,6 +44,24 @@ double kd2m_squared_distance(const float *x, const float *y, size_t dim);
 kd2m_status kd2m_distances(kd2m_arena *arena, float *out, kd2m_rows x, kd2m_rows y);
 size_t kd2m_distances_bytes(size_t n, size_t m, size_t dim);
 
+/* One side of all pairs: its rows, moved by the mean of both sides. */
+typedef struct kd2m_distance_side {
+    kd2m_rows x;
+    float *centred; /* rows x dim */
+    float *norms;   /* squared length of each centred row */
+} kd2m_distance_side;
+
+/* The same distances a few rows at a time. Open takes the kd2m_distances_bytes, which stay taken;
+ * fill writes rows first .. first + count, the same whoever asks how often. */
+typedef struct kd2m_distance_pairs {
+    kd2m_distance_side x, y;
+} kd2m_distance_pairs;
+
+kd2m_status kd2m_distances_open(kd2m_arena *arena, kd2m_distance_pairs *out, kd2m_rows x,
+                                kd2m_rows y);
+kd2m_status kd2m_distances_fill(kd2m_context *context, const kd2m_distance_pairs *pairs, float *out,
+                                size_t first, size_t count);
+
 /* out (rows x dim, contiguous) = log softmax(x * factor) per row. */
 void kd2m_rows_log_softmax(kd2m_context *context, float *out, kd2m_rows x, double factor);
 

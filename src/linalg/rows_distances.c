@@ -23,16 +23,13 @@
 
 /* Rows of the result worth a thread of their own. */
 #define ROWS_GRAIN ((size_t)16)
+#define MEASURE_GRAIN ((size_t)128)
 
-typedef struct side {
-    kd2m_rows x;
-    float *centred; /* rows x dim */
-    float *norms;   /* squared length of each centred row */
-} side;
-
+/* Rows first .. of x against all of y. */
 typedef struct distances {
-    side x, y;
+    const kd2m_distance_pairs *pairs;
     float *out;
+    size_t first;
 } distances;
 
 static size_t side_bytes(size_t rows, size_t dim) {
@@ -63,14 +60,21 @@ KD2M_CLONES static float squared_length(const float *x, size_t dim) {
     return (float)sum;
 }
 
-static kd2m_status prepare_side(kd2m_arena *arena, side *out, kd2m_rows x, const double *mean) {
+static void measure_rows(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const kd2m_distance_side *side = user;
+    for (size_t i = begin; i < end; i++)
+        side->norms[i] = squared_length(side->centred + i * side->x.dim, side->x.dim);
+}
+
+static kd2m_status prepare_side(kd2m_arena *arena, kd2m_distance_side *out, kd2m_rows x,
+                                const double *mean) {
     kd2m_status status;
     out->x = x;
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->centred, x.rows, x.dim * sizeof(float)));
+    KD2M_TRY(kd2m_arena_take_unset(arena, (void **)&out->centred, x.rows, x.dim * sizeof(float)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->norms, x.rows, sizeof(float)));
     kd2m_rows_center(arena->context, out->centred, x, mean);
-    for (size_t i = 0; i < x.rows; i++)
-        out->norms[i] = squared_length(out->centred + i * x.dim, x.dim);
+    kd2m_parallel_for(arena->context, x.rows, MEASURE_GRAIN, measure_rows, out);
 cleanup:
     return status;
 }
@@ -91,35 +95,55 @@ KD2M_CLONES static size_t finish_row(float *row, float norm, const float *norms,
 static void finish(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
     const distances *work = user;
-    kd2m_rows x = work->x.x;
-    kd2m_rows y = work->y.x;
-    for (size_t i = begin; i < end; i++) {
-        float *row = work->out + i * y.rows;
-        float norm = work->x.norms[i];
-        size_t near = finish_row(row, norm, work->y.norms, y.rows);
+    const kd2m_distance_side *of = &work->pairs->x, *to = &work->pairs->y;
+    kd2m_rows y = to->x;
+    for (size_t r = begin; r < end; r++) {
+        size_t i = work->first + r;
+        float *row = work->out + r * y.rows;
+        float norm = of->norms[i];
+        size_t near = finish_row(row, norm, to->norms, y.rows);
         for (size_t j = 0; j < y.rows && near > 0; j++)
-            if (row[j] < NEAR_SHARE * (norm + work->y.norms[j])) {
-                row[j] = (float)kd2m_squared_distance(x.values + i * x.stride,
-                                                      y.values + j * y.stride, x.dim);
+            if (row[j] < NEAR_SHARE * (norm + to->norms[j])) {
+                row[j] = (float)kd2m_squared_distance(of->x.values + i * of->x.stride,
+                                                      y.values + j * y.stride, y.dim);
                 near--;
             }
     }
 }
 
+kd2m_status kd2m_distances_open(kd2m_arena *arena, kd2m_distance_pairs *out, kd2m_rows x,
+                                kd2m_rows y) {
+    kd2m_status status = KD2M_OK;
+    double *mean;
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&mean, 2 * x.dim, sizeof *mean));
+    common_mean(arena->context, mean, x, y);
+    KD2M_TRY(prepare_side(arena, &out->x, x, mean));
+    KD2M_TRY(prepare_side(arena, &out->y, y, mean));
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_distances_fill(kd2m_context *context, const kd2m_distance_pairs *pairs, float *out,
+                                size_t first, size_t count) {
+    kd2m_status status = KD2M_OK;
+    const kd2m_distance_side *x = &pairs->x, *y = &pairs->y;
+    size_t dim = x->x.dim;
+    distances work = {pairs, out, first};
+    KD2M_TRY(kd2m_gemm(context, false, true, count, y->x.rows, dim, -2.0F, x->centred + first * dim,
+                       dim, y->centred, dim, 0.0F, out, y->x.rows));
+    kd2m_parallel_for(context, count, ROWS_GRAIN, finish, &work);
+cleanup:
+    return status;
+}
+
 kd2m_status kd2m_distances(kd2m_arena *arena, float *out, kd2m_rows x, kd2m_rows y) {
     kd2m_status status = KD2M_OK;
     size_t mark = arena->used;
-    double *mean;
-    distances work = {.out = out};
+    kd2m_distance_pairs pairs;
     if (x.rows == 0 || y.rows == 0)
         goto cleanup;
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&mean, 2 * x.dim, sizeof *mean));
-    common_mean(arena->context, mean, x, y);
-    KD2M_TRY(prepare_side(arena, &work.x, x, mean));
-    KD2M_TRY(prepare_side(arena, &work.y, y, mean));
-    KD2M_TRY(kd2m_gemm(arena->context, false, true, x.rows, y.rows, x.dim, -2.0F, work.x.centred,
-                       x.dim, work.y.centred, x.dim, 0.0F, out, y.rows));
-    kd2m_parallel_for(arena->context, x.rows, ROWS_GRAIN, finish, &work);
+    KD2M_TRY(kd2m_distances_open(arena, &pairs, x, y));
+    KD2M_TRY(kd2m_distances_fill(arena->context, &pairs, out, 0, x.rows));
 cleanup:
     kd2m_arena_rewind(arena, mark);
     return status;

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "context.h"
+#include "parallel.h"
 
 kd2m_ground kd2m_ground_of(const kd2m_metric_call *call) {
     if (call->ground)
@@ -48,24 +49,65 @@ kd2m_ground_pair kd2m_ground_measure(const kd2m_metric_call *call, const kd2m_gr
     return pair;
 }
 
+kd2m_status kd2m_ground_open(const kd2m_metric_call *call, const kd2m_ground *ground,
+                             kd2m_ground_rows *out) {
+    out->call = call;
+    out->ground = ground;
+    return kd2m_distances_open(call->arena, &out->features, call->x.features, call->y.features);
+}
+
+/* Rows first .. of the costs, in the place of squared distances. */
+typedef struct costs_job {
+    const kd2m_ground_rows *rows;
+    float *out;
+    size_t first;
+} costs_job;
+
+static void make_costs(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const costs_job *job = user;
+    const kd2m_metric_call *call = job->rows->call;
+    const kd2m_ground *ground = job->rows->ground;
+    size_t m = call->y.rows;
+    double factor = kd2m_ground_factor(ground);
+    for (size_t r = begin; r < end; r++) {
+        float *row = job->out + r * m;
+        for (size_t j = 0; ground->cost == KD2M_COST_DISTANCE && j < m; j++)
+            row[j] = sqrtf(row[j]);
+        for (size_t j = 0; ground->beside != KD2M_BESIDE_NOTHING && j < m; j++)
+            row[j] = (float)(factor * row[j] + beside_cost(call, ground, job->first + r, j));
+    }
+}
+
+kd2m_status kd2m_ground_fill(const kd2m_ground_rows *rows, float *out, size_t first, size_t count) {
+    kd2m_status status = KD2M_OK;
+    kd2m_context *context = rows->call->context;
+    size_t m = rows->call->y.rows, row = 0, column = 0;
+    costs_job job = {rows, out, first};
+    KD2M_TRY(kd2m_distances_fill(context, &rows->features, out, first, count));
+    if (kd2m_rows_not_finite(context, (kd2m_rows){out, count, m, m}, &row, &column) > 0) {
+        status = kd2m_fail(context, KD2M_ERROR_NUMERIC,
+                           "the distance of student row %zu and teacher row %zu is beyond float's "
+                           "range; scale the features down",
+                           first + row, column);
+        goto cleanup;
+    }
+    if (rows->ground->cost == KD2M_COST_DISTANCE || rows->ground->beside != KD2M_BESIDE_NOTHING)
+        kd2m_parallel_for(context, count, 16, make_costs, &job);
+cleanup:
+    return status;
+}
+
 kd2m_status kd2m_ground_costs(const kd2m_metric_call *call, const kd2m_ground *ground,
                               float **out) {
     kd2m_status status = KD2M_OK;
-    size_t n = call->x.rows, m = call->y.rows, row = 0, column = 0;
-    double factor = kd2m_ground_factor(ground);
-    KD2M_TRY(kd2m_arena_take(call->arena, (void **)out, n * m, sizeof **out));
-    KD2M_TRY(kd2m_distances(call->arena, *out, call->x.features, call->y.features));
-    if (kd2m_rows_not_finite(call->context, (kd2m_rows){*out, n, m, m}, &row, &column) > 0) {
-        status = kd2m_fail(call->context, KD2M_ERROR_NUMERIC,
-                           "the distance of student row %zu and teacher row %zu is beyond float's "
-                           "range; scale the features down",
-                           row, column);
-        goto cleanup;
-    }
-    for (size_t k = 0; ground->cost == KD2M_COST_DISTANCE && k < n * m; k++)
-        (*out)[k] = sqrtf((*out)[k]);
-    for (size_t k = 0; ground->beside != KD2M_BESIDE_NOTHING && k < n * m; k++)
-        (*out)[k] = (float)(factor * (*out)[k] + beside_cost(call, ground, k / m, k % m));
+    kd2m_ground_rows rows;
+    KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)out, call->x.rows * call->y.rows,
+                                   sizeof **out));
+    size_t mark = call->arena->used;
+    KD2M_TRY(kd2m_ground_open(call, ground, &rows));
+    KD2M_TRY(kd2m_ground_fill(&rows, *out, 0, call->x.rows));
+    kd2m_arena_rewind(call->arena, mark);
 cleanup:
     return status;
 }

@@ -41,6 +41,18 @@ kd2m_ground_pair kd2m_ground_measure(const kd2m_metric_call *call, const kd2m_gr
  * where a distance leaves float's range. */
 kd2m_status kd2m_ground_costs(const kd2m_metric_call *call, const kd2m_ground *ground, float **out);
 
+/* The same costs a few rows at a time. Open takes kd2m_ground_scratch_bytes, which stay taken, and
+ * borrows call and ground; fill writes rows first .. first + count, Y's rows wide. */
+typedef struct kd2m_ground_rows {
+    const kd2m_metric_call *call;
+    const kd2m_ground *ground;
+    kd2m_distance_pairs features;
+} kd2m_ground_rows;
+
+kd2m_status kd2m_ground_open(const kd2m_metric_call *call, const kd2m_ground *ground,
+                             kd2m_ground_rows *out);
+kd2m_status kd2m_ground_fill(const kd2m_ground_rows *rows, float *out, size_t first, size_t count);
+
 /* *out = sum_ij a_i b_j c_ij, the mean cost of all pairs, for a ground of squared distances: from
  * means and variances, without the matrix. Needs kd2m_ground_mean_bytes of room. */
 kd2m_status kd2m_ground_mean(const kd2m_metric_call *call, const kd2m_ground *ground, double *out);

@@ -25,12 +25,11 @@
 static const kd2m_setting rows[] = {KD2M_ENTROPIC_SETTINGS(ROW)};
 
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
-    (void)unit;
     size_t most = shape->n > shape->m ? shape->n : shape->m;
     const kd2m_metric_shape largest = {most, most, shape->dim_x, shape->dim_y, shape->classes};
     size_t kept = kd2m_arena_sum(kd2m_arena_bytes(shape->n, sizeof(double)),
                                  kd2m_arena_bytes(shape->m, sizeof(double)));
-    return kd2m_arena_sum(kept, kd2m_entropic_bytes(&largest));
+    return kd2m_arena_sum(kept, kd2m_entropic_bytes(unit, &largest));
 }
 
 /* What is kept of the inner problems. */
@@ -60,17 +59,17 @@ static kd2m_status solve_within(const kd2m_metric_call *call, const kd2m_ground 
     kd2m_sinkhorn_result solved;
     within.x = within.y = *side;
     problem.row_weights = side->weights;
-    KD2M_TRY(kd2m_entropic_solve(&within, ground, &problem, true, &solved));
+    kd2m_entropic_plan plan = {
+        side == &call->x ? gradient : NULL, side, &call->y, true, -1.0F, NAN};
+    KD2M_TRY(kd2m_entropic_solve(&within, ground, &problem, true, &plan, &solved));
     add_certificate(result, &solved);
     kept->value += solved.value;
     if (side == &call->y) {
         for (size_t j = 0; j < side->rows; j++)
             kept->potential[j] = solved.column_potentials[j];
-    } else if (gradient) {
+    } else {
         for (size_t i = 0; i < side->rows; i++)
             kept->mass[i] = solved.row_sums[i];
-        KD2M_TRY(
-            kd2m_entropic_products(call, ground, solved.plan, &call->x, true, -1.0F, gradient));
     }
 cleanup:
     kd2m_arena_rewind(call->arena, mark);
@@ -90,15 +89,14 @@ static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *re
     KD2M_TRY(solve_within(call, &ground, &call->x, &kept, result, gradient));
     KD2M_TRY(solve_within(call, &ground, &call->y, &kept, result, gradient));
     problem.start = kept.potential;
-    KD2M_TRY(kd2m_entropic_solve(call, &ground, &problem, false, &solved));
+    kd2m_entropic_plan plan = {gradient, &call->y, &call->y, false, 1.0F, NAN};
+    KD2M_TRY(kd2m_entropic_solve(call, &ground, &problem, false, &plan, &solved));
     add_certificate(result, &solved);
     result->value = solved.value - kept.value / 2;
-    result->pair_share = kd2m_entropic_pair_share(call, &solved);
+    result->pair_share = plan.pair_share;
     if (gradient) {
         for (size_t i = 0; i < n; i++)
             kept.mass[i] = solved.row_sums[i] - kept.mass[i];
-        KD2M_TRY(
-            kd2m_entropic_products(call, &ground, solved.plan, &call->y, false, 1.0F, gradient));
         KD2M_TRY(kd2m_entropic_finish(call, &ground, kept.mass, gradient));
     }
 cleanup:

@@ -31,8 +31,7 @@ typedef struct uot_settings {
 static const kd2m_setting rows[] = {KD2M_ENTROPIC_SETTINGS(ENTROPIC_ROW) UOT_SETTINGS(ROW)};
 
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
-    (void)unit;
-    return kd2m_entropic_bytes(shape);
+    return kd2m_entropic_bytes(unit, shape);
 }
 
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,

@@ -13,10 +13,15 @@
 #include <math.h>
 
 #include "context.h"
+#include "parallel.h"
 #include "scan.h"
 
 /* A path's length sums at most rows + columns costs of this size without leaving float's range. */
 #define COST_MAX 1e30
+
+/* Parts that costs are measured in, and elements worth a thread of their own. */
+#define MEASURE_PARTS ((size_t)32)
+#define MEASURE_GRAIN ((size_t)65536)
 
 /* Weights that are 1/count to within this share of it count as uniform. */
 #define UNIFORM_TOLERANCE 1e-12
@@ -28,9 +33,8 @@ bool kd2m_weights_uniform(const double *weights, size_t count) {
     return true;
 }
 
-kd2m_status kd2m_costs_measure(kd2m_context *context, kd2m_costs costs, kd2m_cost_scale *scale) {
-    *scale = (kd2m_cost_scale){0};
-    if (costs.rows == 0 || costs.columns == 0 || costs.stride < costs.columns)
+kd2m_status kd2m_costs_check_shape(kd2m_context *context, kd2m_costs costs) {
+    if (costs.rows == 0 || costs.columns == 0 || (costs.values && costs.stride < costs.columns))
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "transport needs at least one point on each side, got %zu and %zu",
                          costs.rows, costs.columns);
@@ -39,17 +43,52 @@ kd2m_status kd2m_costs_measure(kd2m_context *context, kd2m_costs costs, kd2m_cos
                          "transport between %zu and %zu points is too "
                          "large",
                          costs.rows, costs.columns);
-    for (size_t i = 0; i < costs.rows; i++) {
-        double sum;
-        float largest;
-        kd2m_scan_magnitude(costs.values + i * costs.stride, costs.columns, &sum, &largest);
-        scale->mean += sum / (double)costs.columns / (double)costs.rows;
-        scale->largest = fmax(scale->largest, (double)largest);
-        if (!(sum < HUGE_VAL) || scale->largest > COST_MAX)
+    return KD2M_OK;
+}
+
+/* The costs' rows in a fixed number of parts, so that sums do not depend on how many threads. */
+typedef struct measure_job {
+    kd2m_costs costs;
+    double means[MEASURE_PARTS], largest[MEASURE_PARTS];
+    size_t bad[MEASURE_PARTS]; /* the first row with a bad cost, or SIZE_MAX */
+} measure_job;
+
+static void measure_parts(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    measure_job *job = user;
+    const kd2m_costs *costs = &job->costs;
+    for (size_t part = begin; part < end; part++) {
+        job->bad[part] = SIZE_MAX;
+        job->means[part] = job->largest[part] = 0.0;
+        for (size_t i = part * costs->rows / MEASURE_PARTS;
+             i < (part + 1) * costs->rows / MEASURE_PARTS && job->bad[part] == SIZE_MAX; i++) {
+            double sum;
+            float largest;
+            kd2m_scan_magnitude(costs->values + i * costs->stride, costs->columns, &sum, &largest);
+            job->means[part] += sum / (double)costs->columns / (double)costs->rows;
+            job->largest[part] = fmax(job->largest[part], (double)largest);
+            if (!(sum < HUGE_VAL) || job->largest[part] > COST_MAX)
+                job->bad[part] = i;
+        }
+    }
+}
+
+kd2m_status kd2m_costs_measure(kd2m_context *context, kd2m_costs costs, kd2m_cost_scale *scale) {
+    measure_job job = {.costs = costs};
+    *scale = (kd2m_cost_scale){0};
+    kd2m_status status = kd2m_costs_check_shape(context, costs);
+    if (status != KD2M_OK)
+        return status;
+    size_t elements = (costs.rows / MEASURE_PARTS + 1) * costs.columns;
+    kd2m_parallel_for(context, MEASURE_PARTS, MEASURE_GRAIN / elements + 1, measure_parts, &job);
+    for (size_t part = 0; part < MEASURE_PARTS; part++) {
+        scale->mean += job.means[part];
+        scale->largest = fmax(scale->largest, job.largest[part]);
+        if (job.bad[part] < SIZE_MAX)
             return kd2m_fail(context, KD2M_ERROR_NUMERIC,
                              "transport costs in row %zu are NaN, infinite or above %g; "
                              "check the points for such values",
-                             i, COST_MAX);
+                             job.bad[part], COST_MAX);
     }
     return KD2M_OK;
 }

@@ -18,8 +18,11 @@ typedef struct kd2m_cost_scale {
     double largest; /* |C_ij| */
 } kd2m_cost_scale;
 
-/* Errors: KD2M_ERROR_USAGE (no rows or columns, a stride shorter than a row, too many points),
- * KD2M_ERROR_NUMERIC (NaN, infinity, or so large that sums of costs would overflow). */
+/* Errors: KD2M_ERROR_USAGE (no rows or columns, a stride shorter than a row, too many points). */
+kd2m_status kd2m_costs_check_shape(kd2m_context *context, kd2m_costs costs);
+
+/* Errors: those, and KD2M_ERROR_NUMERIC (NaN, infinity, or so large that sums of costs would
+ * overflow). */
 kd2m_status kd2m_costs_measure(kd2m_context *context, kd2m_costs costs, kd2m_cost_scale *scale);
 
 /* Room for the plan and the potentials in the arena; everything zero. */

@@ -7,18 +7,20 @@
  *     f_i = -eps q log sum_j b_j exp((g_j - C_ij)/eps)     g_j alike     q = rho/(rho + eps), or 1
  *
  * The kernel K_ij = b_j exp((f_i + g_j - C_ij)/eps) is made of potentials f, g that are near the
- * result ('absorbed'), each row divided by its sum, so that nothing in it overflows. Iterations
- * then change factors u, v beside it: one pass, which takes a row's sum and, while the row is in
- * cache, adds the row to the sums of columns. Once a factor has gone far, it is absorbed and the
- * kernel made anew, in a pass of the same form with exponentials. A column whose kernel underflows
- * gets its potential by a log-sum-exp of its own. So any eps works; a small one takes longer.
+ * result ('absorbed'), each row divided by its largest entry, so that nothing in it overflows.
+ * Iterations then change factors u, v beside it: one pass, which takes a row's sum and, while the
+ * row is in cache, adds the row to the sums of columns. Once a factor has gone far, it is absorbed
+ * and the kernel made anew, in a pass of the same form with exponentials. A column whose kernel
+ * underflows gets its potential by a log-sum-exp of its own. So any eps works; a small one takes
+ * longer.
  *
  * With rho finite, f + t and g - t give the same plan for any t, and the iteration is slow to find
  * the best: it is set directly (Sejourne, Vialard, Peyre, 'Faster unbalanced optimal transport',
  * AISTATS 2022).
  *
- * Where the error falls slowly (small eps: some of the mass moves over links of exp(-gap/eps)),
- * Newton's method on the columns' potentials takes over, the rows' following them:
+ * A small eps is come to from a large one. Where the error falls slowly (some of the mass moves
+ * over links of exp(-gap/eps)), Newton's method on the columns' potentials takes over, the rows'
+ * following them:
  *
  *     (diag(c) - P^T diag(1/a) P) d = b - c        g += eps d        c = P^T 1
  *
@@ -27,32 +29,36 @@
  *
  * The symmetric problem averages f and its update: the error at least halves in every iteration.
  *
- * Cost: O(rows columns) time per iteration; as many floats, and O(32 columns + rows) doubles.
+ * Where the costs are not kept in memory, neither is the kernel: every pass makes both anew, a
+ * block of rows at a time, with all factors absorbed. That is the one difference.
+ *
+ * Cost: O(rows columns) time per iteration; as many floats, or two blocks of rows of them and in
+ * every iteration the making of the costs; O(32 columns + rows) doubles.
  * Threads: the context's, over slabs of rows whose number follows from the rows alone: the result
  * does not depend on how many threads there are.
  */
-#include <string.h>
-
 #include "certificate.h"
 #include "context.h"
-#include "kernel_rows.h"
 #include "sinkhorn_state.h"
 
-/* Slabs of rows: at most, and rows in one at least. */
+/* Slabs of a block's rows: at most, and rows in one at least. */
 #define MOST_SLABS ((size_t)32)
-#define SLAB_ROWS ((size_t)16)
+#define SLAB_ROWS ((size_t)64)
 
-/* Changes that are rounding. */
+/* Changes that are rounding: of sums over one kernel, and over one that is made anew of floats. */
 #define ROUNDING 1e-13
+#define ROUNDING_ANEW 6e-8
 
 /* Speed and change at which Newton's method takes over; passes before it may. */
 #define SLOW 0.8
 #define NEAR 0.3
 #define PLAIN_PASSES 20
 
-/* A small epsilon is come to in steps by a factor, from this share of the mean cost, each with so
- * many passes unless its change is small before. */
-#define FIRST_SHARE 0.02
+/* An epsilon below a share of the mean cost is come to in steps by a factor, from a larger share
+ * on, each with so many passes unless its change is small before. It begins so large that mass
+ * finds the way even between groups whose kernel at the next step underflows. */
+#define SMALL_SHARE 0.02
+#define FIRST_SHARE 1.0
 #define STEP_FACTOR 0.25
 #define STEP_PASSES 60
 #define STEP_CHANGE 1e-3
@@ -67,14 +73,15 @@ static size_t slab_count(size_t rows) {
     return slabs < 1 ? 1 : slabs > MOST_SLABS ? MOST_SLABS : slabs;
 }
 
-size_t kd2m_sinkhorn_bytes(size_t rows, size_t columns) {
-    size_t bytes = kd2m_arena_bytes(columns, slab_count(rows) * sizeof(double));
-    if (columns > 0 && rows > SIZE_MAX / columns)
-        return SIZE_MAX;
-    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows * columns, sizeof(float)));
+size_t kd2m_sinkhorn_bytes(size_t rows, size_t columns, size_t block_rows) {
+    bool kept = block_rows == 0;
+    size_t block = kept || rows < block_rows ? rows : block_rows;
+    size_t bytes = kd2m_arena_bytes(columns, slab_count(block) * sizeof(double));
+    for (int i = 0; i < (kept ? 1 : 2); i++)
+        bytes = kd2m_arena_sum(bytes, kd2m_arena_matrix_bytes(block, columns, sizeof(float)));
     for (int i = 0; i < 5; i++)
         bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(double)));
-    for (int i = 0; i < 11; i++)
+    for (int i = 0; i < 12; i++)
         bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(columns, sizeof(double)));
     return bytes;
 }
@@ -82,28 +89,44 @@ size_t kd2m_sinkhorn_bytes(size_t rows, size_t columns) {
 static kd2m_status take_result(kd2m_arena *arena, kd2m_sinkhorn_state *s) {
     kd2m_status status;
     kd2m_sinkhorn_result *out = s->out;
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->plan, s->rows * s->columns, sizeof(float)));
+    if (s->kept)
+        KD2M_TRY(
+            kd2m_arena_take_unset(arena, (void **)&out->plan, s->rows * s->columns, sizeof(float)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->row_potentials, s->rows, sizeof(double)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->column_potentials, s->columns, sizeof(double)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->row_sums, s->rows, sizeof(double)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&out->column_sums, s->columns, sizeof(double)));
-    s->kernel = out->plan;
+cleanup:
+    return status;
+}
+
+/* Memory of the kernel and the plan: one matrix, or blocks of costs and of the plan. */
+static kd2m_status take_kernel(kd2m_arena *arena, kd2m_sinkhorn_state *s) {
+    kd2m_status status = KD2M_OK;
+    size_t count = s->most_rows * s->columns;
+    s->kernel = s->plan = s->out->plan;
+    s->costs = s->given->costs.values;
+    s->cost_stride = s->given->costs.stride;
+    if (!s->kept) {
+        KD2M_TRY(kd2m_arena_take_unset(arena, (void **)&s->made, count, sizeof(float)));
+        KD2M_TRY(kd2m_arena_take_unset(arena, (void **)&s->plan, count, sizeof(float)));
+        s->costs = s->kernel = s->made;
+        s->cost_stride = s->columns;
+    }
 cleanup:
     return status;
 }
 
 static kd2m_status take_scratch(kd2m_arena *arena, kd2m_sinkhorn_state *s) {
     kd2m_status status;
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&s->row_base, s->rows, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&s->row_factors, s->rows, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&s->row_totals, s->rows, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&s->column_base, s->columns, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&s->weighted, s->columns, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&s->column_factors, s->columns, sizeof(double)));
-    double **const of_newton[] = {&s->masses,    &s->step,  &s->residual,
-                                  &s->direction, &s->image, &s->probe};
-    for (size_t i = 0; i < sizeof of_newton / sizeof *of_newton; i++)
-        KD2M_TRY(kd2m_arena_take(arena, (void **)of_newton[i], s->columns, sizeof(double)));
+    double **const of_rows[] = {&s->row_base, &s->row_factors, &s->row_totals};
+    double **const of_columns[] = {&s->column_base, &s->weighted, &s->column_factors, &s->sums,
+                                   &s->masses,      &s->step,     &s->residual,       &s->direction,
+                                   &s->image,       &s->probe};
+    for (size_t i = 0; i < sizeof of_rows / sizeof *of_rows; i++)
+        KD2M_TRY(kd2m_arena_take(arena, (void **)of_rows[i], s->rows, sizeof(double)));
+    for (size_t i = 0; i < sizeof of_columns / sizeof *of_columns; i++)
+        KD2M_TRY(kd2m_arena_take(arena, (void **)of_columns[i], s->columns, sizeof(double)));
     KD2M_TRY(kd2m_arena_take(arena, (void **)&s->slab_sums, s->columns, s->slabs * sizeof(double)));
 cleanup:
     return status;
@@ -138,7 +161,7 @@ static bool settled(const kd2m_sinkhorn_state *s) {
         return false;
     if (s->newton && s->newton_moved <= tolerance)
         return true;
-    return largest <= ROUNDING ||
+    return largest <= (s->kept ? ROUNDING : ROUNDING_ANEW) ||
            (largest <= tolerance && largest * speed(s) <= tolerance * (1.0 - speed(s)));
 }
 
@@ -176,11 +199,7 @@ static bool at_last_epsilon(kd2m_sinkhorn_state *s) {
 
 /* One pass, and what follows from it for the columns. Returns the mass that moved. */
 static double update(kd2m_sinkhorn_state *s) {
-    if (s->stale)
-        kd2m_sinkhorn_absorb(s);
-    kd2m_sinkhorn_run_slabs(s, kd2m_sinkhorn_pass);
-    s->stale = false;
-    s->out->iterations++;
+    kd2m_sinkhorn_pass(s);
     if (s->symmetric)
         return kd2m_sinkhorn_update_symmetric(s);
     return s->newton ? kd2m_sinkhorn_update_by_newton(s) : kd2m_sinkhorn_update_columns(s);
@@ -189,14 +208,16 @@ static double update(kd2m_sinkhorn_state *s) {
 static kd2m_status iterate(kd2m_sinkhorn_state *s, double mean_cost) {
     kd2m_status status = KD2M_OK;
     bool stepwise = !s->symmetric && !s->given->start;
-    set_epsilon(s, stepwise ? fmax(s->given->epsilon, FIRST_SHARE * mean_cost) : s->given->epsilon);
+    bool small = s->given->epsilon < SMALL_SHARE * mean_cost;
+    set_epsilon(s, stepwise && small ? FIRST_SHARE * mean_cost : s->given->epsilon);
     while (!s->out->converged && s->out->iterations < s->given->most_iterations) {
         double change = update(s);
+        KD2M_TRY(s->status);
         s->changes[s->passes++ % HISTORY] = change;
-        if (at_last_epsilon(s)) {
+        kd2m_meter_text(&s->meter, "Sinkhorn, change %.1e", change);
+        if (at_last_epsilon(s))
             s->out->converged = settled(s);
-            choose_method(s);
-        }
+        choose_method(s);
         if (s->passes % PASSES_PER_POLL == 0)
             KD2M_TRY(kd2m_check_interrupt(s->context));
     }
@@ -206,92 +227,14 @@ cleanup:
     return status;
 }
 
-/* ---- the result ---- */
-
-static void fill_plan(void *user, size_t begin, size_t end, int worker) {
-    (void)worker;
-    kd2m_sinkhorn_state *s = user;
-    const double ones[1] = {1.0};
-    for (size_t slab = begin; slab < end; slab++) {
-        double *sums = s->slab_sums + slab * s->columns;
-        memset(sums, 0, s->columns * sizeof *sums);
-        for (size_t i = slab_begin(s, slab); i < slab_begin(s, slab + 1); i++) {
-            float *row = s->kernel + i * s->columns;
-            double shift = s->out->row_potentials[i] + s->epsilon * log(row_weight(s, i));
-            s->out->row_sums[i] = kd2m_kernel_exponentials(row, cost_row(s, i), s->weighted, shift,
-                                                           1.0 / s->epsilon, s->columns);
-            kd2m_kernel_add(sums, row, s->columns, ones, 1, s->columns);
-        }
-    }
-}
-
-/* The plan of the columns' last potentials and of the rows' that follow from them; from it its sums
- * and the certificate are taken. */
-static void read_result(kd2m_sinkhorn_state *s) {
-    kd2m_sinkhorn_result *out = s->out;
-    kd2m_sinkhorn_absorb(s);
-    s->stale = true;
-    if (!s->symmetric)
-        kd2m_sinkhorn_run_slabs(s, kd2m_sinkhorn_pass);
-    for (size_t i = 0; i < s->rows; i++)
-        out->row_potentials[i] = s->symmetric ? s->column_base[i] : row_potential(s, i);
-    memcpy(out->column_potentials, s->column_base, s->columns * sizeof(double));
-    kd2m_sinkhorn_run_slabs(s, fill_plan);
-    for (size_t j = 0; j < s->columns; j++)
-        out->column_sums[j] = column_sum(s, j);
-}
-
-static double weighted_mean(const double *values, const double *weights, size_t count) {
-    double sum = 0.0;
-    for (size_t i = 0; i < count; i++)
-        sum += weight_at(weights, i, count) * values[i];
-    return sum;
-}
-
-/* One side's part of the dual and of what is missing to the primal: the terms that the marginals'
- * constraint or relaxation gives. Returns the former. */
-static double side_value(const kd2m_sinkhorn_state *s, const double *potentials, const double *sums,
-                         const double *weights, size_t count, double *missing) {
-    double value = 0.0;
-    double mean = weighted_mean(potentials, weights, count);
-    double rho = s->given->rho;
-    for (size_t i = 0; i < count; i++) {
-        double weight = weight_at(weights, i, count);
-        double asked = s->relaxed ? weight * exp(-potentials[i] / rho) : weight;
-        double deviation = sums[i] - asked;
-        s->out->marginal_error = fmax(s->out->marginal_error, fabs(deviation));
-        if (!s->relaxed) {
-            value += weight * potentials[i];
-            *missing += fabs((potentials[i] - mean) * deviation);
-        } else if (weight > 0.0) {
-            double log_share = sums[i] > 0.0 ? log(sums[i] / asked) : 0.0;
-            value -= rho * weight * expm1(-potentials[i] / rho);
-            *missing += fmax(0.0, rho * (sums[i] * log_share - deviation));
-        }
-    }
-    return value;
-}
-
-static void certify(kd2m_sinkhorn_state *s, kd2m_cost_scale scale) {
-    kd2m_sinkhorn_result *out = s->out;
-    const double *a = s->given->row_weights;
-    const double *b = s->symmetric ? a : s->given->column_weights;
-    double mass = 0.0;
-    double missing = 0.0;
-    for (size_t i = 0; i < s->rows; i++)
-        mass += out->row_sums[i];
-    out->value = side_value(s, out->row_potentials, out->row_sums, a, s->rows, &missing) +
-                 side_value(s, out->column_potentials, out->column_sums, b, s->columns, &missing) -
-                 s->epsilon * (mass - 1.0);
-    out->gap = missing > 0.0 ? missing / scale.mean : 0.0;
-}
-
 static kd2m_status check(kd2m_context *context, const kd2m_sinkhorn_problem *problem,
                          bool symmetric) {
     if (symmetric && problem->costs.rows != problem->costs.columns)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "symmetric transport needs as many rows as columns, got %zu and %zu",
                          problem->costs.rows, problem->costs.columns);
+    if (!problem->costs.values && (!problem->fill || problem->block_rows < 1))
+        return kd2m_fail(context, KD2M_ERROR_INTERNAL, "nothing makes the costs of transport");
     if (!(problem->epsilon > 0.0) || !(problem->rho > 0.0) || problem->most_iterations < 1)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "entropic transport needs epsilon and rho above 0 and an iteration, got "
@@ -300,37 +243,52 @@ static kd2m_status check(kd2m_context *context, const kd2m_sinkhorn_problem *pro
     return KD2M_OK;
 }
 
+/* From the state's beginning to its result; what it takes from the arena stays taken. */
+static kd2m_status solve_state(kd2m_arena *arena, kd2m_sinkhorn_state *s) {
+    kd2m_status status;
+    kd2m_cost_scale scale = {.mean = s->given->mean_cost};
+    if (s->kept)
+        KD2M_TRY(kd2m_costs_measure(arena->context, s->given->costs, &scale));
+    KD2M_TRY(take_kernel(arena, s));
+    KD2M_TRY(take_scratch(arena, s));
+    for (size_t j = 0; j < s->columns; j++) {
+        s->column_base[j] = !s->symmetric && s->given->start ? s->given->start[j] : 0.0;
+        s->column_factors[j] = 1.0;
+    }
+    kd2m_meter_begin(&s->meter, s->context, "rows", 0, 0);
+    KD2M_TRY(iterate(s, scale.mean));
+    kd2m_sinkhorn_read_result(s, scale.mean);
+    KD2M_TRY(s->status);
+    if (!s->kept)
+        kd2m_meter_end(&s->meter);
+cleanup:
+    return status;
+}
+
 static kd2m_status solve(kd2m_arena *arena, const kd2m_sinkhorn_problem *problem, bool symmetric,
                          kd2m_sinkhorn_result *out) {
     kd2m_status status;
     size_t before = arena->used;
-    size_t mark;
-    kd2m_cost_scale scale;
-    bool relaxed = !symmetric && problem->rho < INFINITY;
+    bool kept = problem->costs.values != NULL;
     kd2m_sinkhorn_state s = {
         .given = problem,
         .context = arena->context,
         .rows = problem->costs.rows,
         .columns = problem->costs.columns,
-        .slabs = slab_count(problem->costs.rows),
         .symmetric = symmetric,
-        .relaxed = relaxed,
+        .relaxed = !symmetric && problem->rho < INFINITY,
+        .kept = kept,
         .epsilon = problem->epsilon,
         .out = out,
     };
     *out = (kd2m_sinkhorn_result){0};
-    KD2M_TRY(kd2m_costs_measure(arena->context, problem->costs, &scale));
+    KD2M_TRY(kd2m_costs_check_shape(arena->context, problem->costs));
     KD2M_TRY(check(arena->context, problem, symmetric));
+    s.most_rows = kept || s.rows < problem->block_rows ? s.rows : problem->block_rows;
+    s.slabs = slab_count(s.most_rows);
     KD2M_TRY(take_result(arena, &s));
-    mark = arena->used;
-    KD2M_TRY(take_scratch(arena, &s));
-    for (size_t j = 0; j < s.columns; j++) {
-        s.column_base[j] = !symmetric && problem->start ? problem->start[j] : 0.0;
-        s.column_factors[j] = 1.0;
-    }
-    KD2M_TRY(iterate(&s, scale.mean));
-    read_result(&s);
-    certify(&s, scale);
+    size_t mark = arena->used;
+    KD2M_TRY(solve_state(arena, &s));
     kd2m_arena_rewind(arena, mark);
 cleanup:
     if (status != KD2M_OK) {

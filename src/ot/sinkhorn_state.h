@@ -1,6 +1,7 @@
 /*
- * What the files of Sinkhorn's iteration share: its state, its passes (sinkhorn_pass.c), Newton's
- * method on it (sinkhorn_newton.c). sinkhorn.c says what it is all about.
+ * What the files of Sinkhorn's iteration share: its state, passes over the matrix
+ * (sinkhorn_pass.c), what follows from a pass for the columns (sinkhorn_columns.c), Newton's method
+ * (sinkhorn_newton.c), the result (sinkhorn_result.c). sinkhorn.c says what it is all about.
  */
 #ifndef KD2M_OT_SINKHORN_STATE_H
 #define KD2M_OT_SINKHORN_STATE_H
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 
 #include "parallel.h"
+#include "progress.h"
 #include "sinkhorn.h"
 
 /* A column's sum below this share of its weight has underflowed. */
@@ -23,13 +25,22 @@
 typedef struct kd2m_sinkhorn_state {
     const kd2m_sinkhorn_problem *given;
     kd2m_context *context;
+    kd2m_status status; /* of the first block that failed; no pass does anything after it */
     size_t rows, columns, slabs;
     bool symmetric, relaxed;
-    double epsilon;     /* now: it comes down to the problem's */
-    double damping;     /* q */
-    int64_t step_began; /* at this pass epsilon came down */
+    bool kept;           /* costs and kernel stand in memory, in one block of all rows */
+    size_t most_rows;    /* of a block */
+    size_t first, count; /* rows of the block at work */
+    const float *costs;  /* of the block */
+    size_t cost_stride;  /* from row to row of them */
+    float *kernel;       /* of the block; where costs are not kept it takes their place */
+    float *made;         /* where they are not kept: the block's costs */
+    float *plan;         /* the block's plan in the end */
+    kd2m_meter meter;    /* where they are not kept */
+    double epsilon;      /* now: it comes down to the problem's */
+    double damping;      /* q */
+    int64_t step_began;  /* at this pass epsilon came down */
     kd2m_sinkhorn_result *out;
-    float *kernel;          /* the plan's memory */
     double *row_base;       /* the absorbed f */
     double *column_base;    /* the absorbed g */
     double *weighted;       /* column_base + eps log b */
@@ -37,6 +48,7 @@ typedef struct kd2m_sinkhorn_state {
     double *column_factors; /* v */
     double *row_totals;     /* sum_j K_ij v_j */
     double *slab_sums;      /* slabs x columns: sum_i a_i u_i K_ij */
+    double *sums;           /* of the columns, over all slabs */
     double *masses;         /* Newton's: c */
     double *step, *residual, *direction, *image, *probe;
     bool stale;           /* the kernel is not that of row_base and column_base */
@@ -60,8 +72,13 @@ static inline double column_weight(const kd2m_sinkhorn_state *s, size_t j) {
                      s->columns);
 }
 
+/* Rows of the block at work. */
 static inline const float *cost_row(const kd2m_sinkhorn_state *s, size_t i) {
-    return s->given->costs.values + i * s->given->costs.stride;
+    return s->costs + (i - s->first) * s->cost_stride;
+}
+
+static inline float *kernel_row(const kd2m_sinkhorn_state *s, size_t i) {
+    return s->kernel + (i - s->first) * s->columns;
 }
 
 /* The potentials now. With rho finite a factor may underflow, so that they are kept themselves. */
@@ -74,24 +91,31 @@ static inline double column_potential(const kd2m_sinkhorn_state *s, size_t j) {
     return s->column_base[j] + s->epsilon * log(s->column_factors[j]);
 }
 
+/* The first row of a slab of the block at work, and the slab's own row of slab_sums. */
 static inline size_t slab_begin(const kd2m_sinkhorn_state *s, size_t slab) {
-    return slab * s->rows / s->slabs;
+    return s->first + slab * s->count / s->slabs;
 }
 
-/* sum over the slabs, in their order */
-static inline double column_sum(const kd2m_sinkhorn_state *s, size_t j) {
-    double sum = 0.0;
-    for (size_t slab = 0; slab < s->slabs; slab++)
-        sum += s->slab_sums[slab * s->columns + j];
-    return sum;
+static inline double *slab_row(const kd2m_sinkhorn_state *s, size_t slab) {
+    return s->slab_sums + slab * s->columns;
 }
 
-/* Runs `body` over the slabs, side by side. */
-void kd2m_sinkhorn_run_slabs(kd2m_sinkhorn_state *s, kd2m_parallel_body body);
+/* Runs `body` over the slabs of every block, side by side within a block; then the visitor, unless
+ * NULL, on the block. The outcome is s->status. */
+void kd2m_sinkhorn_run(kd2m_sinkhorn_state *s, kd2m_parallel_body body, bool visited);
 
-/* The body of a pass: of each slab the rows' totals and factors, and its part of the columns' sums;
- * the kernel anew where it is stale. */
-void kd2m_sinkhorn_pass(void *user, size_t begin, size_t end, int worker);
+/* A pass: rows' totals and factors, the kernel anew where it is stale, and the columns' sums. */
+void kd2m_sinkhorn_pass(kd2m_sinkhorn_state *s);
+
+/* The slab's row of sums, zeros at the first block of a pass; and all slabs' sums, in their order,
+ * into s->sums. */
+double *kd2m_sinkhorn_begin_sums(kd2m_sinkhorn_state *s, size_t slab);
+void kd2m_sinkhorn_gather(kd2m_sinkhorn_state *s);
+
+/* Row i of the kernel in place of what is there, exp((shift + weighted_j - C_ij)/eps); returns its
+ * sum. Without a shift: of the one that makes the largest entry 1, *shift. */
+double kd2m_sinkhorn_make_row(kd2m_sinkhorn_state *s, size_t i, double shift);
+double kd2m_sinkhorn_make_free_row(kd2m_sinkhorn_state *s, size_t i, double *shift);
 
 /* The factors go into the potentials, and become 1. */
 void kd2m_sinkhorn_absorb(kd2m_sinkhorn_state *s);
@@ -104,5 +128,9 @@ void kd2m_sinkhorn_set_column(kd2m_sinkhorn_state *s, size_t j, double potential
 double kd2m_sinkhorn_update_columns(kd2m_sinkhorn_state *s);
 double kd2m_sinkhorn_update_symmetric(kd2m_sinkhorn_state *s);
 double kd2m_sinkhorn_update_by_newton(kd2m_sinkhorn_state *s);
+
+/* The plan of the columns' last potentials and of the rows' that follow from them, shown to the
+ * visitor; its sums, its value and the certificate. `mean` = mean |cost|. */
+void kd2m_sinkhorn_read_result(kd2m_sinkhorn_state *s, double mean);
 
 #endif

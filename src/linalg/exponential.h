@@ -11,16 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* exp(x); 0 where that would be below the smallest normal number, x = 709 above 709. NaN is not
- * kept. */
-static inline double kd2m_exp(double x) {
-    const double log2_high = 0x1.62e42feep-1, log2_low = 0x1.a39ef35793c76p-33;
-    const double round = 0x1.8p52; /* adding it leaves the rounded integer in the lowest bits */
-    double clamped = x > 709.0 ? 709.0 : x;
-    clamped = clamped > -708.0 ? clamped : -708.0;
-    double shifted = clamped * 0x1.71547652b82fep0 + round;
-    double k = shifted - round;
-    double r = (clamped - k * log2_high) - k * log2_low;
+/* exp(r) for |r| <= log(2)/2. */
+static inline double kd2m_exp_near(double r) {
     double sum = 1.0 / 6227020800.0;
     sum = sum * r + 1.0 / 479001600.0;
     sum = sum * r + 1.0 / 39916800.0;
@@ -35,6 +27,20 @@ static inline double kd2m_exp(double x) {
     sum = sum * r + 0.5;
     sum = sum * r + 1.0;
     sum = sum * r + 1.0;
+    return sum;
+}
+
+/* exp(x); 0 where that would be below the smallest normal number, x = 709 above 709. NaN is not
+ * kept. */
+static inline double kd2m_exp(double x) {
+    const double log2_high = 0x1.62e42feep-1, log2_low = 0x1.a39ef35793c76p-33;
+    const double round = 0x1.8p52; /* adding it leaves the rounded integer in the lowest bits */
+    double clamped = x > 709.0 ? 709.0 : x;
+    clamped = clamped > -708.0 ? clamped : -708.0;
+    double shifted = clamped * 0x1.71547652b82fep0 + round;
+    double k = shifted - round;
+    double r = (clamped - k * log2_high) - k * log2_low;
+    double sum = kd2m_exp_near(r);
     uint64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 1023) << 52; /* 2^k: what is above k's bits is shifted out */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "exponential.h"
 #include "simd.h"
 
 /* Powers of two: the largest |exponent|, and the least one that is not 0. Smaller entries of a
@@ -59,25 +60,13 @@ static inline void fill_exponents(double *restrict exponents, const float *restr
     }
 }
 
-/* 2^x for |x| <= FURTHEST, 0 below 2^(LEAST - 1/2); relative error below 1e-15. See exponential.h:
- * this is its like, without a jump. */
+/* 2^x for |x| <= FURTHEST, 0 below 2^(LEAST - 1/2); relative error below 1e-15. kd2m_exp
+ * without a jump. */
 static inline double power_of_two(double x) {
     const double round = 0x1.8p52; /* adding it leaves the rounded integer in the lowest bits */
     double shifted = x + round;
     double r = (x - (shifted - round)) * 0x1.62e42fefa39efp-1;
-    double sum = 1.0 / 479001600.0;
-    sum = sum * r + 1.0 / 39916800.0;
-    sum = sum * r + 1.0 / 3628800.0;
-    sum = sum * r + 1.0 / 362880.0;
-    sum = sum * r + 1.0 / 40320.0;
-    sum = sum * r + 1.0 / 5040.0;
-    sum = sum * r + 1.0 / 720.0;
-    sum = sum * r + 1.0 / 120.0;
-    sum = sum * r + 1.0 / 24.0;
-    sum = sum * r + 1.0 / 6.0;
-    sum = sum * r + 0.5;
-    sum = sum * r + 1.0;
-    sum = sum * r + 1.0;
+    double sum = kd2m_exp_near(r);
     uint64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     uint32_t exponent = (uint32_t)bits + 1023;

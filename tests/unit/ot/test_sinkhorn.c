@@ -27,11 +27,9 @@ static double mean_cost(const problem *p) {
 }
 
 /* epsilon and rho are shares of the mean cost */
-static kd2m_sinkhorn_result solve(const problem *p, double epsilon, double rho, bool symmetric) {
-    size_t n = p->costs.rows, m = p->costs.columns;
+static kd2m_sinkhorn_problem problem_of(const problem *p, double epsilon, double rho) {
     double mean = mean_cost(p);
-    kd2m_sinkhorn_result result;
-    kd2m_sinkhorn_problem given = {
+    return (kd2m_sinkhorn_problem){
         .costs = p->costs,
         .row_weights = p->row_weights,
         .column_weights = p->column_weights,
@@ -39,7 +37,14 @@ static kd2m_sinkhorn_result solve(const problem *p, double epsilon, double rho, 
         .rho = rho * mean,
         .tolerance = 1e-7,
         .most_iterations = 20000,
+        .mean_cost = mean,
     };
+}
+
+static kd2m_sinkhorn_result solve(const problem *p, double epsilon, double rho, bool symmetric) {
+    size_t n = p->costs.rows, m = p->costs.columns;
+    kd2m_sinkhorn_result result;
+    kd2m_sinkhorn_problem given = problem_of(p, epsilon, rho);
     kd2m_arena_rewind(&arena, 0);
     EXPECT_OK(arena.context, kd2m_arena_reserve(&arena, kd2m_sinkhorn_bytes(n, m, 0)));
     EXPECT_OK(arena.context, symmetric ? kd2m_sinkhorn_symmetric(&arena, &given, &result)
@@ -218,21 +223,12 @@ static kd2m_status solve_made(made_costs *made, size_t block, double epsilon, do
                               kd2m_sinkhorn_result *result) {
     const problem *p = made->p;
     size_t n = p->costs.rows, m = p->costs.columns;
-    double mean = mean_cost(p);
-    kd2m_sinkhorn_problem given = {
-        .costs = {NULL, n, m, 0},
-        .row_weights = p->row_weights,
-        .column_weights = p->column_weights,
-        .epsilon = epsilon * mean,
-        .rho = rho * mean,
-        .tolerance = 1e-7,
-        .most_iterations = 20000,
-        .fill = make_costs,
-        .visit = see_plan,
-        .block_rows = block,
-        .mean_cost = mean,
-        .user = made,
-    };
+    kd2m_sinkhorn_problem given = problem_of(p, epsilon, rho);
+    given.costs.values = NULL;
+    given.fill = make_costs;
+    given.visit = see_plan;
+    given.block_rows = block;
+    given.user = made;
     kd2m_arena_rewind(&arena, 0);
     EXPECT_OK(arena.context, kd2m_arena_reserve(&arena, kd2m_sinkhorn_bytes(n, m, block)));
     return kd2m_sinkhorn(&arena, &given, result);

@@ -24,7 +24,8 @@ typedef enum kd2m_stream {
     KD2M_STREAM_LIMIT = 11,       /* training rows that a limit keeps; substream: class */
     KD2M_STREAM_BOOTSTRAP = 12,   /* clusters of a bootstrap sample; substream: replicate */
     KD2M_STREAM_PERMUTATION = 13, /* orders of a permutation test; substream: permutation */
-    KD2M_STREAM_BATCHES = 14      /* sub-samples that stand for batches; substream: draw and side */
+    KD2M_STREAM_BATCHES = 14,     /* sub-samples that stand for batches; substream: draw and side */
+    KD2M_STREAM_CORRUPTION = 15   /* samples spoilt for a test; index: kind and sample */
 } kd2m_stream;
 
 /* The block function itself: out = Philox4x32-10(counter, key). */

@@ -8,6 +8,7 @@
 
 #include "augment.h"
 #include "context.h"
+#include "corruption.h"
 #include "memory.h"
 #include "parallel.h"
 #include "transform.h"
@@ -30,6 +31,9 @@ static const kd2m_step_catalogue catalogue = {"transform", kinds, sizeof kinds /
 typedef struct chain_worker {
     kd2m_transform_use *uses; /* one a step */
     float *rows[2];
+    /* The first sample that a step could not take: the step, NULL while there is none. */
+    const kd2m_transform_use *refusing;
+    size_t refused_row;
 } chain_worker;
 
 struct kd2m_chain {
@@ -164,20 +168,51 @@ typedef struct application {
     float *out;
 } application;
 
-static void apply_rows(void *user, size_t begin, size_t end, int number) {
-    const application *job = user;
+/* Sends row `row` through the steps, up to one that refuses it. */
+static void apply_steps(const application *job, chain_worker *worker, size_t row) {
     kd2m_chain *chain = job->chain;
-    chain_worker *worker = &chain->workers[number];
-    size_t in = kd2m_shape_size(&chain->in), out = kd2m_shape_size(&chain->out);
     size_t last = chain->steps.count - 1;
-    for (size_t row = begin; row < end; row++) {
-        const float *from = job->values + row * in;
-        for (size_t i = 0; i <= last; i++) {
-            float *to = i == last ? job->out + row * out : worker->rows[i % 2];
-            transform_of(chain, i)->apply(&worker->uses[i], from, to);
-            from = to;
+    const float *from = job->values + row * kd2m_shape_size(&chain->in);
+    for (size_t i = 0; i <= last && !worker->refusing; i++) {
+        float *to = i == last ? job->out + row * kd2m_shape_size(&chain->out) : worker->rows[i % 2];
+        kd2m_transform_use *use = &worker->uses[i];
+        transform_of(chain, i)->apply(use, from, to);
+        from = to;
+        if (use->refused) {
+            worker->refusing = use;
+            worker->refused_row = row;
         }
     }
+}
+
+static void apply_rows(void *user, size_t begin, size_t end, int number) {
+    const application *job = user;
+    chain_worker *worker = &job->chain->workers[number];
+    for (size_t row = begin; row < end && !worker->refusing; row++)
+        apply_steps(job, worker, row);
+}
+
+/* Names the first row that a step refused, and forgets all that were. */
+static kd2m_status check_refused(kd2m_chain *chain) {
+    const chain_worker *first = NULL;
+    const char *why = NULL;
+    size_t step = 0;
+    for (size_t i = 0; i < chain->worker_count; i++) {
+        chain_worker *worker = &chain->workers[i];
+        if (!worker->refusing)
+            continue;
+        size_t refusing = (size_t)(worker->refusing - worker->uses);
+        if (!first || worker->refused_row < first->refused_row) {
+            first = worker;
+            step = refusing;
+            why = worker->refusing->refused;
+        }
+        worker->uses[refusing].refused = NULL;
+        worker->refusing = NULL;
+    }
+    return first ? kd2m_fail(chain->context, KD2M_ERROR_INPUT, "transform %s: row %zu (from 0): %s",
+                             chain->steps.items[step].kind->name, first->refused_row, why)
+                 : KD2M_OK;
 }
 
 static kd2m_status check_finite(const kd2m_chain *chain, const float *values, size_t rows) {
@@ -197,7 +232,8 @@ kd2m_status kd2m_chain_apply(kd2m_chain *chain, const float *values, size_t rows
         return KD2M_OK;
     }
     kd2m_parallel_for(chain->context, rows, GRAIN, apply_rows, &(application){chain, values, out});
-    return check_finite(chain, out, rows);
+    kd2m_status status = check_refused(chain);
+    return status == KD2M_OK ? check_finite(chain, out, rows) : status;
 }
 
 kd2m_status kd2m_transform_table(kd2m_table **out, kd2m_context *context) {
@@ -209,6 +245,7 @@ kd2m_status kd2m_transform_table(kd2m_table **out, kd2m_context *context) {
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         KD2M_TRY(kd2m_table_add_column(table, columns[i], columns[i], KD2M_COLUMN_TEXT, 0));
     KD2M_TRY(kd2m_steps_list(table, &catalogue));
+    KD2M_TRY(kd2m_corruptions_list(table));
     KD2M_TRY(kd2m_augmentations_list(table));
     *out = table;
     table = NULL;

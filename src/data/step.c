@@ -110,17 +110,25 @@ kd2m_status kd2m_check_image(kd2m_context *context, const kd2m_shape *shape) {
     return check_dims(context, shape, 3, "images, channels x height x width");
 }
 
-static kd2m_status list_key(kd2m_table *table, const char *what, const char *name,
-                            const kd2m_setting *setting) {
+kd2m_status kd2m_steps_list_name(kd2m_table *table, const char *what, const char *name,
+                                 const char *meaning) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_table_add_row(table));
     KD2M_TRY(kd2m_table_set_text(table, "what", what));
     KD2M_TRY(kd2m_table_set_text(table, "name", name));
+    KD2M_TRY(kd2m_table_set_text(table, "meaning", meaning));
+cleanup:
+    return status;
+}
+
+static kd2m_status list_key(kd2m_table *table, const char *what, const char *name,
+                            const kd2m_setting *setting) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_steps_list_name(table, what, name, setting->help));
     KD2M_TRY(kd2m_table_set_text(table, "key", setting->name));
     KD2M_TRY(kd2m_table_set_text(table, "value", setting->metavar));
     if (setting->fallback)
         KD2M_TRY(kd2m_table_set_text(table, "default", setting->fallback));
-    KD2M_TRY(kd2m_table_set_text(table, "meaning", setting->help));
 cleanup:
     return status;
 }
@@ -129,10 +137,7 @@ kd2m_status kd2m_steps_list(kd2m_table *table, const kd2m_step_catalogue *catalo
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < catalogue->count; i++) {
         const kd2m_step_kind *kind = catalogue->kinds[i];
-        KD2M_TRY(kd2m_table_add_row(table));
-        KD2M_TRY(kd2m_table_set_text(table, "what", catalogue->what));
-        KD2M_TRY(kd2m_table_set_text(table, "name", kind->name));
-        KD2M_TRY(kd2m_table_set_text(table, "meaning", kind->summary));
+        KD2M_TRY(kd2m_steps_list_name(table, catalogue->what, kind->name, kind->summary));
         for (size_t k = 0; k < kind->parameters.count; k++)
             KD2M_TRY(list_key(table, catalogue->what, kind->name, &kind->parameters.rows[k]));
     }

@@ -53,6 +53,10 @@ void kd2m_steps_clear(kd2m_context *context, kd2m_steps *steps);
 kd2m_status kd2m_check_signal(kd2m_context *context, const kd2m_shape *shape);
 kd2m_status kd2m_check_image(kd2m_context *context, const kd2m_shape *shape);
 
+/* Adds a row to a table as below: a name and what it means. */
+kd2m_status kd2m_steps_list_name(kd2m_table *table, const char *what, const char *name,
+                                 const char *meaning);
+
 /* Adds a catalogue's kinds and their keys to a table with the columns 'what', 'name', 'key',
  * 'value', 'default' and 'meaning'. */
 kd2m_status kd2m_steps_list(kd2m_table *table, const kd2m_step_catalogue *catalogue);

@@ -14,6 +14,8 @@ typedef struct kd2m_transform_use {
     const void *parameters;
     kd2m_shape in, out;
     void *state; /* what `create` made */
+    /* Set by `apply`: why it can't take the sample that it has seen; static. */
+    const char *refused;
 } kd2m_transform_use;
 
 typedef struct kd2m_transform {
@@ -24,7 +26,8 @@ typedef struct kd2m_transform {
     /* Makes use->state; NULL where none is needed. What it made before it failed is destroyed. */
     kd2m_status (*create)(kd2m_context *context, kd2m_transform_use *use);
     void (*destroy)(kd2m_context *context, kd2m_transform_use *use); /* state may be half made */
-    /* One sample. Allocates nothing, runs beside other workers. */
+    /* One sample. Allocates nothing, runs beside other workers. One that it can't take is a
+     * KD2M_ERROR_INPUT by use->refused. */
     void (*apply)(kd2m_transform_use *use, const float *values, float *out);
 } kd2m_transform;
 

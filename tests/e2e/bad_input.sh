@@ -122,6 +122,9 @@ expect 2 "did you mean 'detrend'" "$kd2m" train --data $small --model cnn1d --tr
 expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --transform resize:to=4 --out run
 expect 2 "position" "$kd2m" data $small --transform 'detrend++detrend'
 expect 2 "to=LENGTH" "$kd2m" data $small --transform resample
+expect 2 "did you mean 'noise'" "$kd2m" data $small --transform corrupt:nois
+expect 2 "severity takes a whole number from 1 to 5" "$kd2m" data $small --transform corrupt:noise,severity=0
+expect 1 "for these there are gain, offset" "$kd2m" data $small --transform corrupt:fog
 expect 2 "did you mean 'crop'" "$kd2m" train --data $small --model cnn1d --augment crp --batch-size 16 --out run
 expect 1 "takes images" "$kd2m" train --data $small --model cnn1d --augment crop --batch-size 16 --out run
 
@@ -195,6 +198,7 @@ expect 1 "behind 'resample:to=512'" "$kd2m" predict halved cube.npy
 zeros 8192 | npy signals.npy '<f4' '(2, 1024)'
 "$kd2m" predict halved signals.npy >/dev/null || { echo "FAILED: predict behind a transform"; failures=$((failures + 1)); }
 "$kd2m" eval halved --data $small >/dev/null || { echo "FAILED: eval behind a transform"; failures=$((failures + 1)); }
+"$kd2m" eval halved --data $small --transform corrupt:dropped,severity=5 >/dev/null || { echo "FAILED: eval of spoilt data"; failures=$((failures + 1)); }
 
 # teachers in files
 distil="$kd2m distill --data $small --model cnn1d:width=0.25 --batch-size 16 --out run5"

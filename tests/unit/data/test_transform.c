@@ -247,6 +247,8 @@ static const struct {
     {"detrend+resample:to=120+standardise+resample:from=3,to=2", 2, 0, 60},
     {"crop:to=50+envelope:low=0.1+log-spectrum", 2, 0, 60},
     {"log-spectrum:window=none+envelope-spectrum", 2, 0, 61},
+    {"corrupt:noise,severity=5+corrupt:time-warp+corrupt:dropped,seed=3", 2, 0, 60},
+    {"corrupt:fog,low=-9,high=9+corrupt:pixelate,low=-9,high=9", 3, 6, 10},
     {"crop:to=7x12+resize:to=9x4+channels:to=1+channels:to=3+standardise", 3, 6, 10},
 };
 

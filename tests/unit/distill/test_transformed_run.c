@@ -53,6 +53,16 @@ static void evaluation_applies_the_models_chain(void **state) {
     assert_int_equal(140, evaluate("bearing:train=20,test=0,length=128", "").scores.rows);
 }
 
+static void corruptions_come_before_the_models_chain(void **state) {
+    kd2m_evaluation clean = evaluate(DATA, NULL), mild = evaluate(DATA, "corrupt:noise,severity=1"),
+                    bad = evaluate(DATA, "corrupt:noise,severity=5"),
+                    again = evaluate(DATA, "corrupt:noise,severity=5"),
+                    other = evaluate(DATA, "corrupt:noise,severity=5,seed=1");
+    (void)state;
+    assert_true(clean.loss != mild.loss && mild.loss != bad.loss);
+    assert_true(bad.loss == again.loss && bad.loss != other.loss);
+}
+
 static void a_model_names_its_chain(void **state) {
     kd2m_model *model = NULL;
     kd2m_model_info info;
@@ -101,6 +111,7 @@ static void a_teacher_behind_another_chain_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evaluation_applies_the_models_chain),
+        cmocka_unit_test(corruptions_come_before_the_models_chain),
         cmocka_unit_test(a_model_names_its_chain),
         cmocka_unit_test(a_teacher_behind_another_chain_is_refused),
     };

@@ -1,6 +1,7 @@
 /* kd2m data: the kinds of data sets, or one data set's shape, classes and sizes. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app.h"
 
@@ -43,7 +44,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     }
 }
 
-#define TEXTS 8 /* of a column that are shown */
+#define TEXTS 8    /* of a column that are shown */
+#define CLASSES 20 /* whose rows are shown */
 
 static void print_columns(const kd2m_dataset *dataset, size_t count) {
     kd2m_column_info column;
@@ -70,6 +72,43 @@ static json_t *columns_json(const kd2m_dataset *dataset, size_t count) {
     return columns;
 }
 
+/* Rows of a split by class, to be freed; NULL where there is no memory. */
+static size_t *count_classes(const kd2m_dataset *dataset, const kd2m_dataset_info *info,
+                             kd2m_split split) {
+    size_t *counts = calloc(info->classes, sizeof *counts);
+    int32_t label;
+    for (size_t i = 0; counts && i < info->rows[split]; i++)
+        if (kd2m_dataset_read(dataset, split, i, 1, NULL, &label) == KD2M_OK)
+            counts[label]++;
+    return counts;
+}
+
+static void print_classes(const kd2m_dataset *dataset, const kd2m_dataset_info *info) {
+    size_t *counts = count_classes(dataset, info, KD2M_TRAIN);
+    printf("training rows by class:");
+    for (size_t c = 0; counts && c < info->classes && c < CLASSES; c++)
+        printf("%s %zu", c > 0 ? "," : "", counts[c]);
+    printf(info->classes > CLASSES ? " and %zu classes more\n" : "\n", info->classes - CLASSES);
+    if (info->relabelled > 0)
+        printf("%zu training labels are replaced by other classes\n", info->relabelled);
+    free(counts);
+}
+
+/* {"train": [40, 40, ..], ..} */
+static json_t *classes_json(const kd2m_dataset *dataset, const kd2m_dataset_info *info) {
+    static const char *const names[] = {"train", "validation", "test"};
+    json_t *splits = json_object();
+    for (kd2m_split split = KD2M_TRAIN; split <= KD2M_TEST; split++) {
+        size_t *counts = count_classes(dataset, info, split);
+        json_t *list = json_array();
+        for (size_t c = 0; counts && c < info->classes; c++)
+            json_array_append_new(list, json_integer((json_int_t)counts[c]));
+        json_object_set_new(splits, names[split], list);
+        free(counts);
+    }
+    return splits;
+}
+
 static kd2m_status print_json(const kd2m_dataset *dataset, const kd2m_dataset_info *info) {
     char digest[17];
     json_t *shape = json_array();
@@ -77,11 +116,12 @@ static kd2m_status print_json(const kd2m_dataset *dataset, const kd2m_dataset_in
         json_array_append_new(shape, json_integer((json_int_t)info->shape[i]));
     snprintf(digest, sizeof digest, "%016" PRIx64, info->digest);
     return cli_print_json(json_pack(
-        "{s:s, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:s}", "data", info->spec, "shape", shape,
-        "classes", (json_int_t)info->classes, "columns", columns_json(dataset, info->columns),
-        "train", (json_int_t)info->rows[KD2M_TRAIN], "validation",
-        (json_int_t)info->rows[KD2M_VALIDATION], "test", (json_int_t)info->rows[KD2M_TEST],
-        "dropped", (json_int_t)info->dropped, "digest", digest));
+        "{s:s, s:o, s:I, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:s}", "data", info->spec, "shape",
+        shape, "classes", (json_int_t)info->classes, "columns",
+        columns_json(dataset, info->columns), "train", (json_int_t)info->rows[KD2M_TRAIN],
+        "validation", (json_int_t)info->rows[KD2M_VALIDATION], "test",
+        (json_int_t)info->rows[KD2M_TEST], "class_rows", classes_json(dataset, info), "relabelled",
+        (json_int_t)info->relabelled, "dropped", (json_int_t)info->dropped, "digest", digest));
 }
 
 static void print_text(const kd2m_dataset *dataset, const kd2m_dataset_info *info) {
@@ -95,6 +135,8 @@ static void print_text(const kd2m_dataset *dataset, const kd2m_dataset_info *inf
     if (info->dropped > 0)
         printf("%zu left out, ", info->dropped);
     printf("digest %016" PRIx64 "\n", info->digest);
+    if (info->rows[KD2M_TRAIN] > 0)
+        print_classes(dataset, info);
     print_columns(dataset, info->columns);
 }
 
@@ -121,7 +163,8 @@ int cli_data(int argc, char **argv) {
         .parser = parse,
         .args_doc = "[SPEC]",
         .doc = "Lists the kinds of data sets with their keys, or describes one data set, as it "
-               "comes out of --classes, --transform and --limit. Nothing is kept for validation "
+               "comes out of --classes, --transform, --limit and the like. Nothing is kept for "
+               "validation "
                "unless --validation asks for it. With --out it also writes the samples as NumPy "
                "arrays, transformed but not normalised, with a key for each: for teachers that are "
                "computed elsewhere (docs/teachers-from-files.md).\v"

@@ -34,6 +34,8 @@ KD2M_BEGIN_DECLS
     X(REAL,    test,         "0",       0, 0.9,      "SHARE",  "share of them kept for test, where there is no test part")       \
     X(TEXT,    classes,      NULL,      0, 0,        "LIST",   "these classes alone, numbered anew from 0, e.g. 1-9")  \
     X(INTEGER, limit,        "0",       0, 4294967295.0, "N",  "most training rows; of each class its share; 0 = all") \
+    X(REAL,    imbalance,    "1",       1e-6, 1,     "RATIO",  "training rows of the last class over those of the first, falling from class to class") \
+    X(REAL,    label_noise,  "0",       0, 1,        "SHARE",  "share of the training labels that are replaced by other classes") \
     X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
 /* clang-format on */
 
@@ -60,8 +62,9 @@ typedef struct kd2m_dataset_info {
     size_t columns;        /* beside the labels */
     size_t rows[3];        /* per split; 0 where there is none */
     size_t dropped;        /* rows that lie across a cut in time and are in no split */
+    size_t relabelled;     /* training rows that have a wrong label by settings->label_noise */
     uint64_t digest;       /* of all values, labels and columns, as read: classes that are not used
-                            * count, transform, split and limit don't */
+                            * count, transform, split and what is done to training rows don't */
 } kd2m_dataset_info;
 
 typedef struct kd2m_column_info {
@@ -84,13 +87,15 @@ typedef struct kd2m_column_info {
  *                    of their own
  *
  * Which rows test has does not depend on settings->validation. Of the rows that are left to train
- * on, settings->limit keeps so many, of each class its share, chosen by the seed; validation and
- * test stay what they are. What is missing (empty cells, NA, NaN) is refused, or as
- * settings->missing says, its sample left out, or it is interpolated along the time of a signal.
- * The settings' texts are copied. Errors: KD2M_ERROR_USAGE (settings, spec, chain, classes that
- * there aren't, a split that can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of
- * range; NaN or infinity with count and first position; transforms that do not fit),
- * KD2M_ERROR_MEMORY.
+ * on, settings->imbalance leaves class after class fewer, n ratio^(c / (classes - 1)) of class c
+ * where the largest class has n; then settings->limit keeps so many, of each class its share; then
+ * settings->label_noise replaces the labels of a share of them by other classes, each as likely.
+ * The seed chooses; validation, test and all keys stay what they are. What is missing (empty cells,
+ * NA, NaN) is refused, or as settings->missing says, its sample left out, or it is interpolated
+ * along the time of a signal. The settings' texts are copied. Errors: KD2M_ERROR_USAGE (settings,
+ * spec, chain, classes that there aren't, a split that can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT
+ * (files; labels out of range; NaN or infinity with count and first position; transforms that do
+ * not fit), KD2M_ERROR_MEMORY.
  */
 KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
                                        const kd2m_data_settings *settings);

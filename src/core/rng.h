@@ -25,7 +25,9 @@ typedef enum kd2m_stream {
     KD2M_STREAM_BOOTSTRAP = 12,   /* clusters of a bootstrap sample; substream: replicate */
     KD2M_STREAM_PERMUTATION = 13, /* orders of a permutation test; substream: permutation */
     KD2M_STREAM_BATCHES = 14,     /* sub-samples that stand for batches; substream: draw and side */
-    KD2M_STREAM_CORRUPTION = 15   /* samples spoilt for a test; index: kind and sample */
+    KD2M_STREAM_CORRUPTION = 15,  /* samples spoilt for a test; index: kind and sample */
+    KD2M_STREAM_IMBALANCE = 16,   /* training rows that an imbalance keeps; substream: class */
+    KD2M_STREAM_LABEL_NOISE = 17  /* rows with wrong labels; substream: which, and what labels */
 } kd2m_stream;
 
 /* The block function itself: out = Philox4x32-10(counter, key). */

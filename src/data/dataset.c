@@ -11,6 +11,7 @@
 #include "context.h"
 #include "digest.h"
 #include "keys.h"
+#include "label_noise.h"
 #include "memory.h"
 #include "select.h"
 #include "split.h"
@@ -216,6 +217,7 @@ kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
     KD2M_TRY(kd2m_raw_data_select(context, raw, settings->classes));
     KD2M_TRY(kd2m_raw_data_transform(context, raw, settings->transform, &dataset->transform));
     KD2M_TRY(kd2m_dataset_split(dataset, settings));
+    KD2M_TRY(kd2m_dataset_relabel(dataset, settings->label_noise, (uint64_t)settings->seed));
     KD2M_TRY(warn_of_untrained(dataset));
     *out = dataset;
 
@@ -252,6 +254,7 @@ void kd2m_dataset_describe(const kd2m_dataset *dataset, kd2m_dataset_info *info)
                                 .classes = dataset->raw.classes,
                                 .columns = dataset->raw.column_count,
                                 .dropped = dataset->dropped,
+                                .relabelled = dataset->relabelled,
                                 .digest = dataset->digest};
     for (size_t i = 0; i < 3; i++) {
         info->shape[i] = dataset->raw.shape[i];

@@ -100,8 +100,9 @@ struct kd2m_dataset {
     kd2m_raw_data raw;
     uint32_t *rows[3]; /* per split: row numbers in its part, ascending */
     size_t row_count[3];
-    bool test_cut;  /* the test rows are rows of raw.train */
-    size_t dropped; /* rows that lie across a cut in time */
+    bool test_cut;     /* the test rows are rows of raw.train */
+    size_t dropped;    /* rows that lie across a cut in time */
+    size_t relabelled; /* training rows with a wrong label on purpose */
     uint64_t digest;
 };
 

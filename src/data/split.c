@@ -118,6 +118,8 @@ kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, const kd2m_data_settings *
     memset(sharing.places, KD2M_TRAIN, rows);
     if (rows > 0)
         KD2M_TRY(apply_rule(&sharing, settings->split));
+    if (settings->imbalance < 1)
+        KD2M_TRY(kd2m_split_imbalance(&sharing, settings->imbalance));
     if (settings->limit > 0)
         KD2M_TRY(kd2m_split_limit(&sharing, (size_t)settings->limit));
     dataset->test_cut = settings->test > 0;

@@ -8,7 +8,7 @@
  *                     the clock of each of its codes
  *
  * The rows for test do not depend on the share for validation. Of the rows left to train on,
- * --limit keeps a number (split_limit.c).
+ * --imbalance and then --limit keep some (split_limit.c).
  */
 #ifndef KD2M_DATA_SPLIT_H
 #define KD2M_DATA_SPLIT_H
@@ -17,7 +17,7 @@
 
 /* Places of rows that no split has; the others are of kd2m_split. */
 #define KD2M_NOWHERE 3  /* it lies across a cut in time */
-#define KD2M_LEFT_OUT 4 /* by the limit */
+#define KD2M_LEFT_OUT 4 /* by the limit or the imbalance */
 #define KD2M_PLACES 5
 
 typedef struct kd2m_sharing {
@@ -38,6 +38,9 @@ kd2m_status kd2m_split_time(kd2m_sharing *sharing, size_t column);
 /* Leaves `limit` >= 1 rows of those placed as KD2M_TRAIN, or all if they are fewer. */
 kd2m_status kd2m_split_limit(kd2m_sharing *sharing, size_t limit);
 
+/* Leaves of class after class fewer rows, down to `ratio` of the largest class's; split_limit.c. */
+kd2m_status kd2m_split_imbalance(kd2m_sharing *sharing, double ratio);
+
 /* Sorts the rows placed as KD2M_TRAIN by class: class c's are by_class[start[c] .. start[c+1]-1],
  * ascending. `start` has classes + 1 elements, zeroed; `by_class` one for each row. */
 void kd2m_split_by_class(const kd2m_sharing *sharing, size_t *start, uint32_t *by_class);
@@ -49,7 +52,8 @@ void kd2m_split_shares(const kd2m_sharing *sharing, size_t count, size_t *test, 
 kd2m_status kd2m_split_check(kd2m_context *context, const char *rule);
 
 /*
- * Fills dataset->rows from dataset->raw by the settings split, validation, test, limit and seed.
+ * Fills dataset->rows from dataset->raw by the settings split, validation, test, imbalance, limit
+ * and seed.
  * Errors: KD2M_ERROR_USAGE: unknown column, data without times, too few groups, test rows asked for
  * where there are some, nothing left to train on; KD2M_ERROR_MEMORY.
  */

@@ -124,6 +124,8 @@ static kd2m_status write_config(kd2m_trainer *trainer, const kd2m_run_folder *fo
     KD2M_TRY(
         kd2m_json_set(context, config, "threads", json_integer(kd2m_context_threads(context))));
     KD2M_TRY(kd2m_json_set(context, config, "data_digest", digest_json(info.digest)));
+    KD2M_TRY(
+        kd2m_json_set(context, config, "relabelled", json_integer((json_int_t)info.relabelled)));
     KD2M_TRY(kd2m_json_set(context, config, "teacher_digest", teacher_digest(trainer)));
     KD2M_TRY(
         kd2m_json_set(context, config, "architecture", json_string(trainer->graph->architecture)));

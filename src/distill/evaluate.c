@@ -136,6 +136,7 @@ kd2m_status kd2m_trial_open(kd2m_trial *out, kd2m_context *context, const char *
     KD2M_TRY(kd2m_model_file_read(&out->file, context, model));
     KD2M_TRY(kd2m_transforms_join(context, &chain, data->transform, out->file->transform));
     settings.transform = chain;
+    settings.label_noise = 0; /* a net is judged by right labels */
     KD2M_TRY(kd2m_dataset_open(&out->dataset, context, &settings));
     KD2M_TRY(kd2m_check_fit(context, out->file->graph, out->dataset, model));
     KD2M_TRY(kd2m_net_check(context, out->file->graph, out->file->tensors));

@@ -170,6 +170,9 @@ expect 2 "numbers go from 0 to 6" "$kd2m" train --data $small --model cnn1d --cl
 expect 2 "there twice" "$kd2m" data $small --classes 1,1
 expect 2 "none of the 6 training rows" "$kd2m" data 'npy:train=a.npy;labels.npy,classes=3' --classes 2
 expect 2 "limit" "$kd2m" data $small --limit -1
+expect 2 "imbalance takes a number from 1e-06 to 1" "$kd2m" data $small --imbalance 0
+expect 2 "label_noise takes a number from 0 to 1" "$kd2m" data $small --label-noise 1.5
+expect 2 "no other to take" "$kd2m" data $small --classes 2 --label-noise 0.5
 
 # runs and models
 rm -rf run teacher

@@ -16,7 +16,7 @@ distil() {
     # two iterations are not enough for the third term: its steps are counted, and so must add up
     exec "$kd2m" distill -q --data $data --model cnn1d:width=0.25 --teacher "$folder/teacher" \
         --loss 'ce + 1*cond(w2)@features + 0.5*kd:T=4 + 0.1*cond(sinkhorn:eps=0.001,iters=2)' --epochs 150 --batch-size 32 \
-        --split group:load \
+        --split group:load --imbalance 0.5 --label-noise 0.1 \
         --augment 'shift:max=64+gain+noise:sd=0.05' --optimizer "$optimizer" "$@" >/dev/null
 }
 

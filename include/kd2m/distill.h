@@ -36,7 +36,8 @@ KD2M_BEGIN_DECLS
     X(FLAG,    strict,       "0",       0, 1,        NULL,     "end the run where the solver of a loss term does not converge") \
     X(INTEGER, epochs,       "8",       1, 1000000,  "N",      "passes over the training data")                        \
     X(INTEGER, batch_size,   "128",     1, 1048576,  "N",      "samples in a step")                                    \
-    X(CHOICE,  sampler,      "shuffle", 0, 0,        "shuffle|balanced", "how batches are drawn")                      \
+    X(CHOICE,  sampler,      "shuffle", 0, 0,        "shuffle|balanced|clustered", "how batches are drawn")            \
+    X(INTEGER, classes_per_batch, "2",  1, 65536,    "N",      "classes that a batch of --sampler clustered is drawn from") \
     X(TEXT,    augment,      NULL,      0, 0,        "CHAIN",  "random changes of training samples, e.g. crop:pad=4+flip") \
     X(CHOICE,  optimizer,    "sgd",     0, 0,        "sgd|adamw", "update rule")                                       \
     X(REAL,    lr,           "0.05",    0, 1000,     "RATE",   "highest learning rate")                                \

@@ -175,8 +175,7 @@ kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
     loader->normalisation = settings->normalisation;
     loader->batch_size = settings->batch_size;
     choose_columns(loader);
-    KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, settings->batch_size,
-                                   settings->sampler, settings->seed));
+    KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, settings));
     KD2M_TRY(create_augmenter(loader, settings));
     loader->steps = dataset->row_count[KD2M_TRAIN] / settings->batch_size;
     KD2M_TRY(alloc_slot(loader, &loader->slots[0]));

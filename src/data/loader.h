@@ -9,9 +9,10 @@
 #include "kd2m/sample.h"
 
 typedef enum kd2m_sampler {
-    KD2M_SAMPLER_SHUFFLE, /* every sample once an epoch, the last incomplete batch dropped */
-    KD2M_SAMPLER_BALANCED /* every batch holds each class equally often (+-1), by class queues
+    KD2M_SAMPLER_SHUFFLE,  /* every sample once an epoch, the last incomplete batch dropped */
+    KD2M_SAMPLER_BALANCED, /* every batch holds each class equally often (+-1), by class queues
                              reshuffled as they run out */
+    KD2M_SAMPLER_CLUSTERED /* every sample once an epoch, a batch of few classes */
 } kd2m_sampler;
 
 /* Borrowed from the loader until the next call of kd2m_loader_next. */
@@ -31,7 +32,8 @@ typedef struct kd2m_loader_settings {
     size_t batch_size;
     kd2m_sampler sampler;
     uint64_t seed;
-    const char *augment; /* chain of augmentations; NULL or "": none. Needs a normalisation */
+    const char *augment;      /* chain of augmentations; NULL or "": none. Needs a normalisation */
+    size_t classes_per_batch; /* of clustered, >= 1 */
 } kd2m_loader_settings;
 
 /*

@@ -12,6 +12,8 @@ typedef struct kd2m_class_queue {
     size_t count; /* >= 1 */
     size_t epoch; /* whose permutation stands in `order` now */
     size_t round; /* and which one of that epoch; SIZE_MAX = none yet */
+    size_t taken; /* clustered: of its rows, by the batches so far */
+    size_t step;  /* clustered: the last batch that took some; SIZE_MAX = none yet */
 } kd2m_class_queue;
 
 typedef struct kd2m_row_sampler {
@@ -23,11 +25,15 @@ typedef struct kd2m_row_sampler {
     kd2m_class_queue *queues; /* owned, as the two below */
     uint32_t *sorted;         /* rows, by class, ascending */
     uint32_t *order;          /* the queues' permutations */
+    uint32_t *clusters;       /* clustered: all rows as an epoch's batches have them; else NULL */
+    size_t cluster_classes;   /* clustered: that a batch begins with */
+    size_t clustered;         /* the epoch of `clusters`; SIZE_MAX = none yet */
 } kd2m_row_sampler;
 
-/* Errors: KD2M_ERROR_USAGE (batch of 0 or larger than the split), KD2M_ERROR_MEMORY. */
+/* Errors: KD2M_ERROR_USAGE (batch of 0 or larger than the split, clusters of no class),
+ * KD2M_ERROR_MEMORY. */
 kd2m_status kd2m_row_sampler_init(kd2m_row_sampler *sampler, const kd2m_dataset *dataset,
-                                  size_t batch_size, kd2m_sampler kind, uint64_t seed);
+                                  const kd2m_loader_settings *settings);
 
 /* Writes the batch_size rows of a step < rows / batch_size of an epoch. Allocates nothing. */
 void kd2m_row_sampler_draw(kd2m_row_sampler *sampler, size_t epoch, size_t step, uint32_t *ids);

@@ -147,14 +147,21 @@ static kd2m_status open_data(kd2m_trainer *trainer) {
     return kd2m_dataset_open(&trainer->dataset, trainer->context, &settings);
 }
 
+static kd2m_sampler sampler_of(const kd2m_train_settings *settings) {
+    return is(settings->sampler, "balanced")    ? KD2M_SAMPLER_BALANCED
+           : is(settings->sampler, "clustered") ? KD2M_SAMPLER_CLUSTERED
+                                                : KD2M_SAMPLER_SHUFFLE;
+}
+
 static kd2m_status create_loader(kd2m_trainer *trainer) {
     const kd2m_train_settings *settings = trainer->settings;
     const kd2m_loader_settings loader = {
         .normalisation = &trainer->normalisation,
         .batch_size = (size_t)settings->batch_size,
-        .sampler = is(settings->sampler, "balanced") ? KD2M_SAMPLER_BALANCED : KD2M_SAMPLER_SHUFFLE,
+        .sampler = sampler_of(settings),
         .seed = (uint64_t)settings->seed,
         .augment = settings->augment,
+        .classes_per_batch = (size_t)settings->classes_per_batch,
     };
     return kd2m_loader_create(&trainer->loader, trainer->dataset, &loader);
 }

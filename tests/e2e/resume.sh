@@ -17,7 +17,7 @@ distil() {
     exec "$kd2m" distill -q --data $data --model cnn1d:width=0.25 --teacher "$folder/teacher" \
         --loss 'ce + 1*cond(w2)@features + 0.5*kd:T=4 + 0.1*cond(sinkhorn:eps=0.001,iters=2)' --epochs 150 --batch-size 32 \
         --split group:load --imbalance 0.5 --label-noise 0.1 \
-        --augment 'shift:max=64+gain+noise:sd=0.05' --optimizer "$optimizer" "$@" >/dev/null
+        --augment 'shift:max=64+gain+noise:sd=0.05' --optimizer "$optimizer" --sampler "$sampler" "$@" >/dev/null
 }
 
 # Waits until a checkpoint is being written (its temporary file is there) or the run has ended.
@@ -29,6 +29,8 @@ await_write() {
 }
 
 for optimizer in ${3:-sgd adamw}; do
+    sampler=shuffle
+    [ "$optimizer" = adamw ] && sampler=clustered
     (distil --out "$folder/whole")
     done_kills=0
     torn=0

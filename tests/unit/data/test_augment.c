@@ -251,7 +251,7 @@ enum { LENGTH = 64, TRAIN = 56 };
 
 static kd2m_loader *load(const kd2m_dataset *dataset, const kd2m_normalisation *with, size_t batch,
                          const char *augment) {
-    const kd2m_loader_settings settings = {with, batch, KD2M_SAMPLER_SHUFFLE, 9, augment};
+    const kd2m_loader_settings settings = {with, batch, KD2M_SAMPLER_SHUFFLE, 9, augment, 0};
     kd2m_loader *loader = NULL;
     EXPECT_OK(context, kd2m_loader_create(&loader, dataset, &settings));
     return loader;
@@ -326,8 +326,8 @@ static void every_failing_allocation_is_survived(void **state) {
         kd2m_status status = testing_open(&dataset, failing, DATA, 0, 1);
         if (status == KD2M_OK)
             status = kd2m_dataset_measure(dataset, &measured);
-        const kd2m_loader_settings settings = {&measured, 8, KD2M_SAMPLER_SHUFFLE, 9,
-                                               "shift+gain+noise"};
+        const kd2m_loader_settings settings = {&measured,          8, KD2M_SAMPLER_SHUFFLE, 9,
+                                               "shift+gain+noise", 0};
         if (status == KD2M_OK)
             status = kd2m_loader_create(&loader, dataset, &settings);
         if (status == KD2M_OK) {

@@ -112,7 +112,7 @@ static void batches_carry_the_codes(void **state) {
     char spec[2000];
     kd2m_dataset *dataset = NULL;
     kd2m_loader *loader = NULL;
-    const kd2m_loader_settings settings = {NULL, 7, KD2M_SAMPLER_BALANCED, 3, NULL};
+    const kd2m_loader_settings settings = {NULL, 7, KD2M_SAMPLER_BALANCED, 3, NULL, 0};
     (void)state;
     snprintf(spec, sizeof spec, "npy:train=%s;load=%s;machine=%s",
              fixture_files(context, "train", ROWS, WIDTH, labels),

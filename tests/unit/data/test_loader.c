@@ -3,6 +3,7 @@
 #include "opening.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +29,13 @@ static void fill_labels(void) {
 static kd2m_loader *load(const kd2m_dataset *dataset, const kd2m_normalisation *normalisation,
                          size_t batch, kd2m_sampler sampler, uint64_t seed) {
     kd2m_loader *loader = NULL;
-    const kd2m_loader_settings settings = {normalisation, batch, sampler, seed, NULL};
+    const kd2m_loader_settings settings = {normalisation, batch, sampler, seed, NULL, 2};
     EXPECT_OK(context, kd2m_loader_create(&loader, dataset, &settings));
     return loader;
 }
 
 static kd2m_status create(kd2m_loader **out, const kd2m_dataset *dataset, size_t batch) {
-    const kd2m_loader_settings settings = {NULL, batch, KD2M_SAMPLER_BALANCED, 1, NULL};
+    const kd2m_loader_settings settings = {NULL, batch, KD2M_SAMPLER_CLUSTERED, 1, NULL, 2};
     return kd2m_loader_create(out, dataset, &settings);
 }
 
@@ -116,9 +117,9 @@ static uint32_t *record(const kd2m_dataset *dataset, kd2m_sampler sampler, uint6
 
 static void batches_depend_on_seed_and_place_alone(void **state) {
     kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
-    kd2m_sampler samplers[] = {KD2M_SAMPLER_SHUFFLE, KD2M_SAMPLER_BALANCED};
+    kd2m_sampler samplers[] = {KD2M_SAMPLER_SHUFFLE, KD2M_SAMPLER_BALANCED, KD2M_SAMPLER_CLUSTERED};
     (void)state;
-    for (size_t kind = 0; kind < 2; kind++) {
+    for (size_t kind = 0; kind < 3; kind++) {
         uint32_t *ids = record(dataset, samplers[kind], 5);
         uint32_t *other = record(dataset, samplers[kind], 6);
         kd2m_loader *loader = load(dataset, NULL, BATCH, samplers[kind], 5);
@@ -226,6 +227,82 @@ static void balanced_reshuffles_what_runs_out(void **state) {
     }
     assert_true(changed >= 4);
     kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+/* 12 classes of 30 rows: no row comes twice in an epoch, and a batch holds `classes` of them and
+ * few more, where one ran out; each class is in about as many batches. */
+static void clustered_batches_hold_few_classes(void **state) {
+    enum { MANY_ROWS = 360, MANY_CLASSES = 12, LARGE = 20 };
+    static const size_t wanted[] = {1, 2, 3, 12, 50};
+    int32_t labels[MANY_ROWS];
+    (void)state;
+    for (size_t i = 0; i < MANY_ROWS; i++)
+        labels[i] = (int32_t)(i % MANY_CLASSES);
+    kd2m_dataset *dataset = fixture_dataset(context, MANY_ROWS, COLUMNS, labels, 0.0, 1);
+    for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
+        const kd2m_loader_settings settings = {NULL, LARGE, KD2M_SAMPLER_CLUSTERED,
+                                               7,    NULL,  wanted[k]};
+        kd2m_loader *loader = NULL;
+        size_t batches = 0, classes = 0, shown[MANY_CLASSES] = {0};
+        EXPECT_OK(context, kd2m_loader_create(&loader, dataset, &settings));
+        for (size_t epoch = 0; epoch < 20; epoch++) {
+            int seen[MANY_ROWS] = {0};
+            for (size_t step = 0; step < kd2m_loader_steps(loader); step++, batches++) {
+                bool there[MANY_CLASSES] = {false};
+                kd2m_batch batch = next(loader);
+                for (size_t i = 0; i < LARGE; i++) {
+                    assert_int_equal(labels[batch.ids[i]], batch.labels[i]);
+                    assert_int_equal(1, ++seen[batch.ids[i]]);
+                    there[batch.labels[i]] = true;
+                }
+                for (size_t c = 0; c < MANY_CLASSES; c++) {
+                    classes += there[c];
+                    shown[c] += there[c];
+                }
+            }
+        }
+        double mean = (double)classes / (double)batches;
+        double most = (double)wanted[k] < MANY_CLASSES ? (double)wanted[k] : MANY_CLASSES;
+        assert_true(mean > 0.6 * most && mean < most + 1);
+        for (size_t c = 0; c < MANY_CLASSES; c++)
+            EXPECT_CLOSE((double)classes / MANY_CLASSES, (double)shown[c], 0, 0.2);
+        kd2m_loader_free(loader);
+    }
+    kd2m_dataset_free(dataset);
+}
+
+/* The first pieces of an epoch, where no class runs out, have exactly as many classes, as many rows
+ * of each. */
+static void clusters_are_equal_pieces(void **state) {
+    kd2m_loader *loader = NULL;
+    int32_t labels[300];
+    (void)state;
+    for (size_t i = 0; i < 300; i++)
+        labels[i] = (int32_t)(i / 100);
+    kd2m_dataset *dataset = fixture_dataset(context, 300, COLUMNS, labels, 0.0, 1);
+    const kd2m_loader_settings settings = {NULL, 7, KD2M_SAMPLER_CLUSTERED, 7, NULL, 2};
+    EXPECT_OK(context, kd2m_loader_create(&loader, dataset, &settings));
+    for (size_t step = 0; step < 20; step++) {
+        size_t in_batch[3] = {0};
+        kd2m_batch batch = next(loader);
+        for (size_t i = 0; i < 7; i++)
+            in_batch[batch.labels[i]]++;
+        for (size_t c = 0; c < 3; c++)
+            assert_true(in_batch[c] == 0 || in_batch[c] == 3 || in_batch[c] == 4);
+    }
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
+static void clusters_of_no_class_are_refused(void **state) {
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
+    const kd2m_loader_settings settings = {NULL, BATCH, KD2M_SAMPLER_CLUSTERED, 7, NULL, 0};
+    kd2m_loader *loader = NULL;
+    (void)state;
+    EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_loader_create(&loader, dataset, &settings));
+    EXPECT_MESSAGE(context, "batches of 0 classes");
+    assert_null(loader);
     kd2m_dataset_free(dataset);
 }
 
@@ -369,6 +446,9 @@ int main(void) {
         cmocka_unit_test(a_batch_stays_until_the_next),
         cmocka_unit_test(balanced_shows_each_class_equally_often),
         cmocka_unit_test(balanced_reshuffles_what_runs_out),
+        cmocka_unit_test(clustered_batches_hold_few_classes),
+        cmocka_unit_test(clusters_are_equal_pieces),
+        cmocka_unit_test(clusters_of_no_class_are_refused),
         cmocka_unit_test(neither_patience_nor_haste_changes_batches),
         cmocka_unit_test(values_come_normalised),
         cmocka_unit_test(refuses_batches_and_places_that_do_not_fit),

@@ -19,7 +19,8 @@ static kd2m_status load(const job *work, const kd2m_dataset *dataset,
                         const kd2m_normalisation *normalisation, uint64_t *digest) {
     kd2m_dataset_info info;
     kd2m_loader *loader = NULL;
-    const kd2m_loader_settings settings = {normalisation, BATCH, work->sampler, 5, work->augment};
+    const kd2m_loader_settings settings = {normalisation, BATCH, work->sampler, 5,
+                                           work->augment, 2};
     kd2m_status status = kd2m_loader_create(&loader, dataset, &settings);
     kd2m_dataset_describe(dataset, &info);
     *digest = info.digest;

@@ -34,6 +34,17 @@ KD2M_API void kd2m_table_free(kd2m_table *table);
 KD2M_API kd2m_status kd2m_table_add_column(kd2m_table *table, const char *key, const char *title,
                                            kd2m_column_type type, int digits);
 
+/* A column as kd2m_table_add_column takes it; `title` NULL: the key. */
+typedef struct kd2m_table_column {
+    const char *key, *title;
+    kd2m_column_type type;
+    int digits;
+} kd2m_table_column;
+
+/* Adds `count` columns. */
+KD2M_API kd2m_status kd2m_table_add_columns(kd2m_table *table, const kd2m_table_column *columns,
+                                            size_t count);
+
 /* Begins a row, its cells empty ('-' in text, null in JSON). */
 KD2M_API kd2m_status kd2m_table_add_row(kd2m_table *table);
 

@@ -99,11 +99,7 @@ static double whole(const sums *of) {
 }
 
 static kd2m_status add_columns(kd2m_table *table) {
-    static const struct {
-        const char *key, *title;
-        kd2m_column_type type;
-        int digits;
-    } columns[] = {
+    static const kd2m_table_column columns[] = {
         {"part", "part", KD2M_COLUMN_TEXT, 0},
         {"name", "name", KD2M_COLUMN_TEXT, 0},
         {"operator", "operator", KD2M_COLUMN_TEXT, 0},
@@ -113,12 +109,7 @@ static kd2m_status add_columns(kd2m_table *table) {
         {"percent", "%", KD2M_COLUMN_REAL, 1},
         {"gflops", "GFLOP/s", KD2M_COLUMN_REAL, 1},
     };
-    kd2m_status status = KD2M_OK;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        KD2M_TRY(kd2m_table_add_column(table, columns[i].key, columns[i].title, columns[i].type,
-                                       columns[i].digits));
-cleanup:
-    return status;
+    return kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns);
 }
 
 static kd2m_status print_row(kd2m_table *table, const kd2m_profile_label *label, const sums *of,

@@ -98,6 +98,17 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_table_add_columns(kd2m_table *table, const kd2m_table_column *columns,
+                                   size_t count) {
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < count && status == KD2M_OK; i++) {
+        const kd2m_table_column *at = &columns[i];
+        status = kd2m_table_add_column(table, at->key, at->title ? at->title : at->key, at->type,
+                                       at->digits);
+    }
+    return status;
+}
+
 kd2m_status kd2m_table_add_row(kd2m_table *table) {
     size_t used = table->row_count * table->column_count;
     kd2m_status status = kd2m_grow(table->context, (void **)&table->cells, &table->cell_capacity,

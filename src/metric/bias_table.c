@@ -15,11 +15,7 @@ static int digits_for(double value) {
 }
 
 static kd2m_status add_columns(kd2m_table *table, int digits) {
-    const struct {
-        const char *key, *title;
-        kd2m_column_type type;
-        int digits;
-    } columns[] = {
+    const kd2m_table_column columns[] = {
         {"batch", "batch", KD2M_COLUMN_INTEGER, 0},
         {"draws", "draws", KD2M_COLUMN_INTEGER, 0},
         {"value", "value", KD2M_COLUMN_MEAN_SD, digits},
@@ -32,12 +28,7 @@ static kd2m_status add_columns(kd2m_table *table, int digits) {
         {"floor", "floor", KD2M_COLUMN_MEAN_SD, digits},
         {"unconverged", "unconverged", KD2M_COLUMN_INTEGER, 0},
     };
-    kd2m_status status = KD2M_OK;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        KD2M_TRY(kd2m_table_add_column(table, columns[i].key, columns[i].title, columns[i].type,
-                                       columns[i].digits));
-cleanup:
-    return status;
+    return kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns);
 }
 
 static kd2m_status add_size(kd2m_table *table, const kd2m_bias_size *size) {

@@ -93,21 +93,19 @@ cleanup:
 }
 
 kd2m_status kd2m_metric_table(kd2m_table **out, kd2m_context *context) {
-    static const struct {
-        const char *key, *title;
-        kd2m_column_type type;
-    } columns[] = {
-        {"name", "metric", KD2M_COLUMN_TEXT},        {"parameters", "parameters", KD2M_COLUMN_TEXT},
-        {"degree", "degree", KD2M_COLUMN_REAL},      {"traits", "traits", KD2M_COLUMN_TEXT},
-        {"summary", "what it is", KD2M_COLUMN_TEXT}, {"source", "source", KD2M_COLUMN_TEXT},
+    static const kd2m_table_column columns[] = {
+        {"name", "metric", KD2M_COLUMN_TEXT, 0},
+        {"parameters", "parameters", KD2M_COLUMN_TEXT, 0},
+        {"degree", "degree", KD2M_COLUMN_REAL, 0},
+        {"traits", "traits", KD2M_COLUMN_TEXT, 0},
+        {"summary", "what it is", KD2M_COLUMN_TEXT, 0},
+        {"source", "source", KD2M_COLUMN_TEXT, 0},
     };
     kd2m_status status = KD2M_OK;
     kd2m_table *table = NULL;
     *out = NULL;
     KD2M_TRY(kd2m_table_create(&table, context, "metrics"));
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        KD2M_TRY(
-            kd2m_table_add_column(table, columns[i].key, columns[i].title, columns[i].type, 0));
+    KD2M_TRY(kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns));
     for (size_t i = 0; i < registry_count; i++)
         KD2M_TRY(add_metric(table, registry[i]));
     *out = table;

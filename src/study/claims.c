@@ -238,11 +238,7 @@ cleanup:
 /* ---- the table ---- */
 
 static kd2m_status add_columns(kd2m_table *table) {
-    static const struct {
-        const char *key, *title;
-        kd2m_column_type type;
-        int digits;
-    } columns[] = {
+    static const kd2m_table_column columns[] = {
         {"claim", "claim", KD2M_COLUMN_TEXT, 0},
         {"data", "data", KD2M_COLUMN_TEXT, 0},
         {"part", "part", KD2M_COLUMN_TEXT, 0},
@@ -256,11 +252,7 @@ static kd2m_status add_columns(kd2m_table *table) {
         {"p", "p", KD2M_COLUMN_REAL, 4},
         {"verdict", "verdict", KD2M_COLUMN_TEXT, 0},
     };
-    kd2m_status status = KD2M_OK;
-    for (size_t i = 0; i < sizeof columns / sizeof *columns && status == KD2M_OK; i++)
-        status = kd2m_table_add_column(table, columns[i].key, columns[i].title, columns[i].type,
-                                       columns[i].digits);
-    return status;
+    return kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns);
 }
 
 static kd2m_status add_notes(const claims *c, kd2m_table *table) {

@@ -210,17 +210,13 @@ cleanup:
 }
 
 static kd2m_status add_columns(kd2m_table *table) {
-    static const char *const texts[] = {"data", "student", "method"};
-    kd2m_status status = KD2M_OK;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        KD2M_TRY(kd2m_table_add_column(table, texts[i], texts[i], KD2M_COLUMN_TEXT, 0));
-    KD2M_TRY(kd2m_table_add_column(table, "trials", "trials", KD2M_COLUMN_INTEGER, 0));
-    KD2M_TRY(kd2m_table_add_column(table, "step_ms", "ms/step", KD2M_COLUMN_REAL, 2));
-    KD2M_TRY(kd2m_table_add_column(table, "epoch_s", "s/epoch", KD2M_COLUMN_REAL, 2));
-    KD2M_TRY(kd2m_table_add_column(table, "hours", "hours", KD2M_COLUMN_REAL, 3));
-    KD2M_TRY(kd2m_table_add_column(table, "memory_mb", "MB", KD2M_COLUMN_REAL, 1));
-cleanup:
-    return status;
+    static const kd2m_table_column columns[] = {
+        {"data", NULL, KD2M_COLUMN_TEXT, 0},         {"student", NULL, KD2M_COLUMN_TEXT, 0},
+        {"method", NULL, KD2M_COLUMN_TEXT, 0},       {"trials", NULL, KD2M_COLUMN_INTEGER, 0},
+        {"step_ms", "ms/step", KD2M_COLUMN_REAL, 2}, {"epoch_s", "s/epoch", KD2M_COLUMN_REAL, 2},
+        {"hours", NULL, KD2M_COLUMN_REAL, 3},        {"memory_mb", "MB", KD2M_COLUMN_REAL, 1},
+    };
+    return kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns);
 }
 
 static const char *time_text(char out[32], double seconds) {

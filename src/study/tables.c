@@ -114,26 +114,20 @@ cleanup:
 }
 
 kd2m_status kd2m_study_trials(kd2m_table **out, kd2m_study *study) {
-    static const struct {
-        const char *key;
-        kd2m_column_type type;
-        int digits;
-    } columns[] = {
-        {"trial", KD2M_COLUMN_TEXT, 0},        {"stage", KD2M_COLUMN_TEXT, 0},
-        {"data", KD2M_COLUMN_TEXT, 0},         {"student", KD2M_COLUMN_TEXT, 0},
-        {"method", KD2M_COLUMN_TEXT, 0},       {"rung", KD2M_COLUMN_INTEGER, 0},
-        {"candidate", KD2M_COLUMN_INTEGER, 0}, {"seed", KD2M_COLUMN_INTEGER, 0},
-        {"state", KD2M_COLUMN_TEXT, 0},        {"validation", KD2M_COLUMN_REAL, 4},
-        {"seconds", KD2M_COLUMN_REAL, 1},      {"sittings", KD2M_COLUMN_INTEGER, 0},
-        {"message", KD2M_COLUMN_TEXT, 0},
+    static const kd2m_table_column columns[] = {
+        {"trial", NULL, KD2M_COLUMN_TEXT, 0},        {"stage", NULL, KD2M_COLUMN_TEXT, 0},
+        {"data", NULL, KD2M_COLUMN_TEXT, 0},         {"student", NULL, KD2M_COLUMN_TEXT, 0},
+        {"method", NULL, KD2M_COLUMN_TEXT, 0},       {"rung", NULL, KD2M_COLUMN_INTEGER, 0},
+        {"candidate", NULL, KD2M_COLUMN_INTEGER, 0}, {"seed", NULL, KD2M_COLUMN_INTEGER, 0},
+        {"state", NULL, KD2M_COLUMN_TEXT, 0},        {"validation", NULL, KD2M_COLUMN_REAL, 4},
+        {"seconds", NULL, KD2M_COLUMN_REAL, 1},      {"sittings", NULL, KD2M_COLUMN_INTEGER, 0},
+        {"message", NULL, KD2M_COLUMN_TEXT, 0},
     };
     trial_table to = {study, NULL};
     kd2m_status status = KD2M_OK;
     *out = NULL;
     KD2M_TRY(kd2m_table_create(&to.table, study->context, "trials"));
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        KD2M_TRY(kd2m_table_add_column(to.table, columns[i].key, columns[i].key, columns[i].type,
-                                       columns[i].digits));
+    KD2M_TRY(kd2m_table_add_columns(to.table, columns, sizeof columns / sizeof *columns));
     KD2M_TRY(kd2m_store_query(study->store,
                               "SELECT hash, stage, data, student, method, rung, candidate, repeat,"
                               " state, score, sittings, message, result FROM trial ORDER BY id",
@@ -205,7 +199,11 @@ static double winning_score(const kd2m_study *study, const kd2m_trial_row *rows,
 }
 
 kd2m_status kd2m_study_winners(kd2m_table **out, kd2m_study *study) {
-    static const char *const columns[] = {"data", "student", "method", "loss", "chosen"};
+    static const kd2m_table_column columns[] = {
+        {"data", NULL, KD2M_COLUMN_TEXT, 0},   {"student", NULL, KD2M_COLUMN_TEXT, 0},
+        {"method", NULL, KD2M_COLUMN_TEXT, 0}, {"loss", NULL, KD2M_COLUMN_TEXT, 0},
+        {"chosen", NULL, KD2M_COLUMN_TEXT, 0}, {"validation", NULL, KD2M_COLUMN_REAL, 4},
+    };
     kd2m_table *table = NULL;
     kd2m_trial_row *rows = NULL;
     size_t count;
@@ -213,9 +211,7 @@ kd2m_status kd2m_study_winners(kd2m_table **out, kd2m_study *study) {
     *out = NULL;
     KD2M_TRY(kd2m_store_trials(study->store, &rows, &count));
     KD2M_TRY(kd2m_table_create(&table, study->context, "winners"));
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        KD2M_TRY(kd2m_table_add_column(table, columns[i], columns[i], KD2M_COLUMN_TEXT, 0));
-    KD2M_TRY(kd2m_table_add_column(table, "validation", "validation", KD2M_COLUMN_REAL, 4));
+    KD2M_TRY(kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns));
     for (size_t i = 0; i < count; i++)
         if (rows[i].place.stage == KD2M_STAGE_REPORT && rows[i].place.repeat == 0)
             KD2M_TRY(add_winner(study, table, &rows[i],

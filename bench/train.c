@@ -18,6 +18,7 @@
 #define CLASSES 10
 #define MOST_ROUNDS 100
 #define ROUND_SECONDS 0.5
+#define MODE_SECONDS 3.0 /* after which no round begins: of long steps there are fewer rounds */
 
 typedef struct subject {
     const char *spec;
@@ -26,7 +27,10 @@ typedef struct subject {
 
 static const subject subjects[] = {
     {"resnet18", 3, {3, 32, 32}},
+    {"resnet34", 3, {3, 32, 32}},
+    {"resnet18:stem=cifar", 3, {3, 32, 32}},
     {"resnet20", 3, {3, 32, 32}},
+    {"resnet56", 3, {3, 32, 32}},
     {"cnn1d", 2, {1, 1024}},
     {"mlp:784-512-256-10", 1, {784}},
 };
@@ -95,11 +99,13 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Samples a second, the median of `rounds`. */
+/* Samples a second, the median of up to `rounds`. */
 static double rate(work *w, void (*step)(work *), size_t rounds) {
     double rates[MOST_ROUNDS];
+    size_t done = 0;
     step(w);
-    for (size_t i = 0; i < rounds; i++) {
+    double start = kd2m_seconds();
+    for (; done < rounds && (done == 0 || kd2m_seconds() - start < MODE_SECONDS); done++) {
         size_t steps = 0;
         double began = kd2m_seconds(), took;
         do {
@@ -107,10 +113,10 @@ static double rate(work *w, void (*step)(work *), size_t rounds) {
             steps++;
             took = kd2m_seconds() - began;
         } while (took < ROUND_SECONDS);
-        rates[i] = (double)(steps * BATCH) / took;
+        rates[done] = (double)(steps * BATCH) / took;
     }
-    qsort(rates, rounds, sizeof *rates, ascending);
-    return rates[rounds / 2];
+    qsort(rates, done, sizeof *rates, ascending);
+    return rates[done / 2];
 }
 
 /* Multiplications and additions of one sample's forward pass. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # docs/performance.md's table: training and inference of the zoo's nets beside PyTorch, as installed
 # and with its BLAS told what the processor is. The three take turns, on two threads.
-#   bench/train.sh [TURNS [ROUNDS]]      (a minute and a half a turn of five rounds)
+#   bench/train.sh [TURNS [ROUNDS]]      (five minutes a turn)
 set -eu
 cd "$(dirname "$0")/.."
 turns=${1:-3}

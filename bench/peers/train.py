@@ -13,15 +13,17 @@ import torch.nn.functional as F
 
 import nets
 
-BATCH, CLASSES, ROUND_SECONDS = 128, 10, 0.5
-SUBJECTS = {"resnet18": (3, 32, 32), "resnet20": (3, 32, 32), "cnn1d": (1, 1024),
-            "mlp:784-512-256-10": (784,)}
+BATCH, CLASSES, ROUND_SECONDS, MODE_SECONDS = 128, 10, 0.5, 3.0
+IMAGE = (3, 32, 32)
+SUBJECTS = {"resnet18": IMAGE, "resnet34": IMAGE, "resnet18:stem=cifar": IMAGE, "resnet20": IMAGE,
+            "resnet56": IMAGE, "cnn1d": (1, 1024), "mlp:784-512-256-10": (784,)}
 
 
 def rate(step, rounds):
     rates = []
     step()
-    for _ in range(rounds):
+    start = time.perf_counter()
+    while not rates or (len(rates) < rounds and time.perf_counter() - start < MODE_SECONDS):
         steps, began = 0, time.perf_counter()
         while steps == 0 or took < ROUND_SECONDS:
             step()

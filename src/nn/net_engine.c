@@ -70,6 +70,8 @@ void kd2m_engine_clear(kd2m_engine *engine) {
         engine->buffers = buffer->next;
         if (buffer->memory)
             dnnl_memory_destroy(buffer->memory);
+        if (buffer->batch_last)
+            dnnl_memory_destroy(buffer->batch_last);
         if (buffer->owned)
             kd2m_free(engine->context, buffer->values);
         kd2m_free(engine->context, buffer);
@@ -109,38 +111,6 @@ cleanup:
     return status;
 }
 
-static const dnnl_format_tag_t row_major[] = {dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd, dnnl_abcde};
-
-kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
-                              const size_t *shape) {
-    dnnl_dims_t sizes = {0};
-    for (size_t i = 0; i < dims; i++)
-        sizes[i] = (dnnl_dim_t)shape[i];
-    if (dims == 3) {
-        sizes[3] = sizes[2];
-        sizes[2] = 1;
-        dims = 4;
-    }
-    return kd2m_engine_status(
-        context, dnnl_memory_desc_init_by_tag(out, (int)dims, sizes, dnnl_f32, row_major[dims - 1]),
-        "describing a tensor");
-}
-
-/* can't fail: the shape was accepted before */
-static dnnl_memory_desc_t laid_out(const dnnl_memory_desc_t *like, dnnl_format_tag_t tag) {
-    dnnl_memory_desc_t layout;
-    dnnl_memory_desc_init_by_tag(&layout, like->ndims, like->dims, like->data_type, tag);
-    return layout;
-}
-
-dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like) {
-    return laid_out(like, dnnl_format_tag_any);
-}
-
-dnnl_memory_desc_t kd2m_layout_dense(const dnnl_memory_desc_t *like) {
-    return laid_out(like, row_major[like->ndims - 1]);
-}
-
 kd2m_status kd2m_engine_window(kd2m_engine *engine, kd2m_buffer **out,
                                const dnnl_memory_desc_t *layout, const float *values) {
     kd2m_status status;
@@ -155,6 +125,12 @@ kd2m_status kd2m_engine_window(kd2m_engine *engine, kd2m_buffer **out,
         engine->context,
         dnnl_memory_create(&buffer->memory, layout, engine->engine, DNNL_MEMORY_NONE),
         "making a memory object"));
+    dnnl_memory_desc_t last;
+    if (kd2m_layout_batch_last(&last, layout))
+        KD2M_TRY(kd2m_engine_status(
+            engine->context,
+            dnnl_memory_create(&buffer->batch_last, &last, engine->engine, DNNL_MEMORY_NONE),
+            "making a memory object"));
     if (values)
         kd2m_buffer_point(buffer, values);
     *out = buffer;
@@ -181,6 +157,13 @@ void kd2m_buffer_point(kd2m_buffer *buffer, const float *values) {
     buffer->values = (float *)values;
     /* can't fail for memory of the processor */
     dnnl_memory_set_data_handle(buffer->memory, (void *)values);
+    if (buffer->batch_last)
+        dnnl_memory_set_data_handle(buffer->batch_last, (void *)values);
+}
+
+dnnl_memory_desc_t kd2m_buffer_layout(const kd2m_buffer *buffer) {
+    dnnl_memory_desc_t last;
+    return kd2m_layout_batch_last(&last, &buffer->layout) ? last : buffer->layout;
 }
 
 kd2m_status kd2m_engine_part(kd2m_engine *engine, kd2m_buffer **out, const kd2m_buffer *whole,
@@ -315,10 +298,13 @@ const dnnl_memory_desc_t *kd2m_primitive_layout(const kd2m_primitive *primitive,
 
 void kd2m_primitive_bind(kd2m_primitive *primitive, int argument, const kd2m_buffer *buffer) {
     int i = 0;
+    const dnnl_memory_desc_t *layout =
+        dnnl_primitive_desc_query_md(primitive->description, dnnl_query_exec_arg_md, argument);
+    bool last = buffer->batch_last && layout && layout->ndims == 5;
     while (i < primitive->argument_count && primitive->arguments[i].arg != argument)
         i++;
     primitive->arguments[i].arg = argument;
-    primitive->arguments[i].memory = buffer->memory;
+    primitive->arguments[i].memory = last ? buffer->batch_last : buffer->memory;
     if (i == primitive->argument_count)
         primitive->argument_count++;
 }
@@ -335,13 +321,19 @@ kd2m_status kd2m_engine_run(kd2m_engine *engine, const kd2m_primitive *primitive
     return kd2m_engine_status(engine->context, result, "running a primitive");
 }
 
+/* A primitive's layout of a tensor, in as many dimensions as the net has for it. */
+static dnnl_memory_desc_t as_in(const kd2m_buffer *tensor, const dnnl_memory_desc_t *layout) {
+    return tensor->layout.ndims == 4 ? kd2m_layout_batch_first(layout) : *layout;
+}
+
 kd2m_status kd2m_engine_view_of(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
                                 const dnnl_memory_desc_t *layout) {
     kd2m_status status = KD2M_OK;
+    dnnl_memory_desc_t wanted = as_in(from, layout);
     *out = (kd2m_buffer_view){from, NULL};
-    if (dnnl_memory_desc_equal(&from->layout, layout))
+    if (dnnl_memory_desc_equal(&from->layout, &wanted))
         return KD2M_OK;
-    KD2M_TRY(kd2m_engine_buffer(engine, &out->buffer, layout));
+    KD2M_TRY(kd2m_engine_buffer(engine, &out->buffer, &wanted));
     KD2M_TRY(kd2m_engine_reorder(engine, &out->reorder, from, out->buffer));
 cleanup:
     return status;
@@ -350,8 +342,9 @@ cleanup:
 kd2m_status kd2m_engine_view_again(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
                                    const dnnl_memory_desc_t *layout,
                                    const kd2m_buffer_view *other) {
+    dnnl_memory_desc_t wanted = as_in(from, layout);
     *out = (kd2m_buffer_view){other->buffer, NULL};
-    if (dnnl_memory_desc_equal(&other->buffer->layout, layout))
+    if (dnnl_memory_desc_equal(&other->buffer->layout, &wanted))
         return KD2M_OK;
     return kd2m_engine_view_of(engine, out, from, layout);
 }
@@ -359,10 +352,11 @@ kd2m_status kd2m_engine_view_again(kd2m_engine *engine, kd2m_buffer_view *out, k
 kd2m_status kd2m_engine_view_for(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *to,
                                  const dnnl_memory_desc_t *layout) {
     kd2m_status status = KD2M_OK;
+    dnnl_memory_desc_t wanted = as_in(to, layout);
     *out = (kd2m_buffer_view){to, NULL};
-    if (dnnl_memory_desc_equal(&to->layout, layout))
+    if (dnnl_memory_desc_equal(&to->layout, &wanted))
         return KD2M_OK;
-    KD2M_TRY(kd2m_engine_buffer(engine, &out->buffer, layout));
+    KD2M_TRY(kd2m_engine_buffer(engine, &out->buffer, &wanted));
     KD2M_TRY(kd2m_engine_reorder(engine, &out->reorder, out->buffer, to));
 cleanup:
     return status;

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "kd2m/core.h"
+#include "net_layout.h"
 
 #define KD2M_PRIMITIVE_ARGUMENTS 12
 
@@ -22,8 +23,9 @@
 typedef struct kd2m_buffer {
     dnnl_memory_desc_t layout;
     dnnl_memory_t memory;
-    float *values; /* NULL until pointed somewhere */
-    size_t count;  /* floats that it takes, padding included */
+    dnnl_memory_t batch_last; /* the same, described with the batch last; NULL where it is not */
+    float *values;            /* NULL until pointed somewhere */
+    size_t count;             /* floats that it takes, padding included */
     bool owned;
     struct kd2m_buffer *next;
 } kd2m_buffer;
@@ -62,15 +64,6 @@ kd2m_status kd2m_engine_seal(kd2m_engine *engine);
 /* KD2M_OK, or what oneDNN's status means here, `what` having failed. */
 kd2m_status kd2m_engine_status(kd2m_context *context, dnnl_status_t status, const char *what);
 
-/* Layouts: plain, which is dense row-major, of a shape; whatever an operator likes best, and dense
- * row-major, of another layout's shape. Three dimensions (signals and
- * their kernels) become four, with a height of 1: oneDNN's fast batch normalisation takes only
- * images, and its convolutions and pooling are as fast that way. `dims` is 1..5. */
-kd2m_status kd2m_layout_plain(kd2m_context *context, dnnl_memory_desc_t *out, size_t dims,
-                              const size_t *shape);
-dnnl_memory_desc_t kd2m_layout_any(const dnnl_memory_desc_t *like);
-dnnl_memory_desc_t kd2m_layout_dense(const dnnl_memory_desc_t *like);
-
 /* A buffer with zeroed memory of its own. */
 kd2m_status kd2m_engine_buffer(kd2m_engine *engine, kd2m_buffer **out,
                                const dnnl_memory_desc_t *layout);
@@ -79,6 +72,9 @@ kd2m_status kd2m_engine_buffer(kd2m_engine *engine, kd2m_buffer **out,
 kd2m_status kd2m_engine_window(kd2m_engine *engine, kd2m_buffer **out,
                                const dnnl_memory_desc_t *layout, const float *values);
 void kd2m_buffer_point(kd2m_buffer *buffer, const float *values);
+
+/* How a primitive is told of an image: 1 x C x H x W x N where it lies with the batch last. */
+dnnl_memory_desc_t kd2m_buffer_layout(const kd2m_buffer *buffer);
 
 /* A window over a part of `whole`: positions first .. first + dims - 1 of each dimension. */
 kd2m_status kd2m_engine_part(kd2m_engine *engine, kd2m_buffer **out, const kd2m_buffer *whole,
@@ -104,7 +100,7 @@ kd2m_status kd2m_engine_primitive(kd2m_engine *engine, kd2m_primitive **out,
 /* The layout that the primitive chose for one of its tensors, dnnl_query_src_md and so on. */
 const dnnl_memory_desc_t *kd2m_primitive_layout(const kd2m_primitive *primitive, dnnl_query_t what);
 
-/* Sets argument DNNL_ARG_..., in place of an earlier one. */
+/* Sets argument DNNL_ARG_..., in place of an earlier one; batch last if the primitive is. */
 void kd2m_primitive_bind(kd2m_primitive *primitive, int argument, const kd2m_buffer *buffer);
 
 /* Runs it; NULL stands for nothing to do. */
@@ -114,7 +110,7 @@ kd2m_status kd2m_engine_run(kd2m_engine *engine, const kd2m_primitive *primitive
 kd2m_status kd2m_engine_reorder(kd2m_engine *engine, kd2m_primitive **out, const kd2m_buffer *from,
                                 const kd2m_buffer *to);
 
-/* `from` in another layout, to be read: run view->reorder first. */
+/* `from` in another layout, which is a primitive's own, to be read: run view->reorder first. */
 kd2m_status kd2m_engine_view_of(kd2m_engine *engine, kd2m_buffer_view *out, kd2m_buffer *from,
                                 const dnnl_memory_desc_t *layout);
 

@@ -82,7 +82,8 @@ kd2m_status kd2m_operation_window(kd2m_operation *operation, bool apart, kd2m_wi
                          input->node->name);
     operation->dims = input->dims;
     operation->shape[0] = input->shape[0];
-    out->kernel[0] = out->stride[0] = 1;
+    for (size_t i = 0; i < 3; i++)
+        out->kernel[i] = out->stride[i] = 1;
     KD2M_TRY(read_kernel(operation, kernel));
     KD2M_TRY(kd2m_operation_attribute(operation, "pad", 0, 0, &pad));
     for (size_t i = 3 - input->dims; i < 2; i++) {
@@ -134,7 +135,8 @@ kd2m_status kd2m_operation_place_output(kd2m_operation *operation,
     kd2m_status status;
     dnnl_memory_desc_t plain;
     KD2M_TRY(kd2m_operation_plain_layout(operation, &plain));
-    KD2M_TRY(kd2m_engine_buffer(operation->engine, &operation->output, layout ? layout : &plain));
+    dnnl_memory_desc_t own = kd2m_layout_batch_first(layout ? layout : &plain);
+    KD2M_TRY(kd2m_engine_buffer(operation->engine, &operation->output, &own));
     KD2M_TRY(place_rest(operation, &plain));
 cleanup:
     return status;

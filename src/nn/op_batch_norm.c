@@ -73,6 +73,7 @@ static kd2m_status create_forward(kd2m_operation *operation) {
     batch_norm *state = operation->state;
     kd2m_engine *engine = operation->engine;
     const kd2m_buffer *input = operation->inputs[0]->output;
+    const dnnl_memory_desc_t layout = kd2m_buffer_layout(input);
     bool training = operation->kind == KD2M_NET_TRAINING;
     const kd2m_buffer *mean = operation->weights[RUNNING_MEAN].values;
     const kd2m_buffer *variance = operation->weights[RUNNING_VARIANCE].values;
@@ -90,7 +91,7 @@ static kd2m_status create_forward(kd2m_operation *operation) {
                                 dnnl_batch_normalization_forward_desc_init(
                                     &description,
                                     training ? dnnl_forward_training : dnnl_forward_inference,
-                                    &input->layout, EPSILON, flags),
+                                    &layout, EPSILON, flags),
                                 "describing batch normalisation"));
     KD2M_TRY(kd2m_engine_primitive(engine, &state->forward, &description, NULL));
     kd2m_primitive_bind(state->forward, DNNL_ARG_SRC, input);
@@ -107,11 +108,12 @@ static kd2m_status create_backward(kd2m_operation *operation) {
     kd2m_status status;
     batch_norm *state = operation->state;
     const kd2m_buffer *input = operation->inputs[0]->output;
+    const dnnl_memory_desc_t layout = kd2m_buffer_layout(input);
     dnnl_batch_normalization_desc_t description;
     KD2M_TRY(kd2m_engine_status(
         operation->context,
-        dnnl_batch_normalization_backward_desc_init(&description, dnnl_backward, &input->layout,
-                                                    &input->layout, EPSILON, flags_of(state)),
+        dnnl_batch_normalization_backward_desc_init(&description, dnnl_backward, &layout, &layout,
+                                                    EPSILON, flags_of(state)),
         "describing batch normalisation's backward pass"));
     KD2M_TRY(
         kd2m_engine_primitive(operation->engine, &state->backward, &description, state->forward));

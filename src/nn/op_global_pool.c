@@ -24,16 +24,19 @@ static kd2m_status infer(kd2m_operation *operation) {
 /* What oneDNN is told about the pooling: one window over everything. */
 typedef struct pooling {
     dnnl_dims_t kernel, stride, pad;
+    dnnl_memory_desc_t input;
     dnnl_memory_desc_t plain, any; /* of batch x C x 1 x 1 */
 } pooling;
 
 static kd2m_status describe(const kd2m_operation *operation, pooling *out) {
     kd2m_status status;
-    const dnnl_memory_desc_t *input = &operation->inputs[0]->output->layout;
+    const dnnl_memory_desc_t input = kd2m_buffer_layout(operation->inputs[0]->output);
     size_t shape[4] = {operation->batch, operation->shape[0], 1, 1};
-    *out = (pooling){.kernel = {input->dims[2], input->dims[3]}, .stride = {1, 1}};
+    *out =
+        (pooling){.input = input, .kernel = {input.dims[2], input.dims[3], 1}, .stride = {1, 1, 1}};
     KD2M_TRY(kd2m_layout_plain(operation->context, &out->plain, 4, shape));
-    out->any = kd2m_layout_any(&out->plain);
+    out->any =
+        input.ndims == 5 ? kd2m_layout_any_batch_last(&out->plain) : kd2m_layout_any(&out->plain);
 cleanup:
     return status;
 }
@@ -50,7 +53,7 @@ static kd2m_status create_forward(kd2m_operation *operation, const pooling *all)
         dnnl_pooling_forward_desc_init(&description,
                                        operation->needs_gradient ? dnnl_forward_training
                                                                  : dnnl_forward_inference,
-                                       dnnl_pooling_avg_exclude_padding, &input->layout, &all->any,
+                                       dnnl_pooling_avg_exclude_padding, &all->input, &all->any,
                                        all->stride, all->kernel, all->pad, all->pad),
         "describing average pooling"));
     KD2M_TRY(kd2m_engine_primitive(engine, &state->forward, &description, NULL));
@@ -72,9 +75,8 @@ static kd2m_status create_backward(kd2m_operation *operation, const pooling *all
     dnnl_pooling_desc_t description;
     KD2M_TRY(kd2m_engine_status(
         operation->context,
-        dnnl_pooling_backward_desc_init(&description, dnnl_pooling_avg_exclude_padding,
-                                        &operation->inputs[0]->output->layout, &all->any,
-                                        all->stride, all->kernel, all->pad, all->pad),
+        dnnl_pooling_backward_desc_init(&description, dnnl_pooling_avg_exclude_padding, &all->input,
+                                        &all->any, all->stride, all->kernel, all->pad, all->pad),
         "describing average pooling's backward pass"));
     KD2M_TRY(kd2m_engine_primitive(engine, &state->backward, &description, state->forward));
     KD2M_TRY(kd2m_engine_window(engine, &window, &all->plain, operation->gradient->values));

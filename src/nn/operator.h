@@ -48,8 +48,8 @@ typedef struct kd2m_weights {
     kd2m_primitive *to_plain, *from_plain;
 } kd2m_weights;
 
-/* A window sliding over the positions of an image, as oneDNN takes it: down, across. A signal is an
- * image with a height of 1. */
+/* A window sliding over the positions of an image, as oneDNN takes it: down, across, and over the
+ * batch where that comes last. A signal is an image with a height of 1. */
 typedef struct kd2m_window {
     dnnl_dims_t kernel, stride, pad;
 } kd2m_window;
@@ -156,7 +156,8 @@ void kd2m_operation_declare(kd2m_operation *operation, const char *suffix, kd2m_
  * with `apart`. Errors: KD2M_ERROR_INPUT (a vector; a kernel larger than the padded input). */
 kd2m_status kd2m_operation_window(kd2m_operation *operation, bool apart, kd2m_window *out);
 
-/* For create: sets output, gradient and spill aside in this layout (NULL: plain). */
+/* For create: sets output, gradient and spill aside in this layout, which may be a primitive's own
+ * (NULL: plain). */
 kd2m_status kd2m_operation_place_output(kd2m_operation *operation,
                                         const dnnl_memory_desc_t *layout);
 

@@ -26,16 +26,17 @@ static kd2m_status create_forward(kd2m_operation *operation) {
     kd2m_pool *state = operation->state;
     const kd2m_window *w = &state->window;
     const kd2m_buffer *input = operation->inputs[0]->output;
+    const dnnl_memory_desc_t layout = kd2m_buffer_layout(input);
     dnnl_pooling_desc_t description;
     dnnl_memory_desc_t output;
     KD2M_TRY(kd2m_operation_plain_layout(operation, &output));
-    output = kd2m_layout_any(&output);
+    output = layout.ndims == 5 ? kd2m_layout_any_batch_last(&output) : kd2m_layout_any(&output);
     KD2M_TRY(kd2m_engine_status(
         operation->context,
         dnnl_pooling_forward_desc_init(
             &description,
             operation->needs_gradient ? dnnl_forward_training : dnnl_forward_inference, state->kind,
-            &input->layout, &output, w->stride, w->kernel, w->pad, w->pad),
+            &layout, &output, w->stride, w->kernel, w->pad, w->pad),
         "describing a pooling"));
     KD2M_TRY(kd2m_engine_primitive(operation->engine, &state->forward, &description, NULL));
     KD2M_TRY(kd2m_operation_place_output(operation,
@@ -50,13 +51,14 @@ static kd2m_status create_backward(kd2m_operation *operation) {
     kd2m_status status;
     kd2m_pool *state = operation->state;
     const kd2m_window *w = &state->window;
+    const dnnl_memory_desc_t input = kd2m_buffer_layout(operation->inputs[0]->output);
+    const dnnl_memory_desc_t output = kd2m_buffer_layout(operation->output);
     dnnl_pooling_desc_t description;
-    KD2M_TRY(
-        kd2m_engine_status(operation->context,
-                           dnnl_pooling_backward_desc_init(
-                               &description, state->kind, &operation->inputs[0]->output->layout,
-                               &operation->output->layout, w->stride, w->kernel, w->pad, w->pad),
-                           "describing a pooling's backward pass"));
+    KD2M_TRY(kd2m_engine_status(operation->context,
+                                dnnl_pooling_backward_desc_init(&description, state->kind, &input,
+                                                                &output, w->stride, w->kernel,
+                                                                w->pad, w->pad),
+                                "describing a pooling's backward pass"));
     KD2M_TRY(
         kd2m_engine_primitive(operation->engine, &state->backward, &description, state->forward));
     kd2m_primitive_bind(state->backward, DNNL_ARG_DIFF_DST, operation->gradient);

@@ -5,6 +5,10 @@ kd2m_test(nn_operators unit/nn/test_operators.c ${nn_pair})
 add_test(NAME nn_operators_avx2 COMMAND test_nn_operators)
 set_tests_properties(nn_operators_avx2 PROPERTIES TIMEOUT 300
                      ENVIRONMENT "${KD2M_TEST_ENVIRONMENT};ONEDNN_MAX_CPU_ISA=AVX2")
+kd2m_test(nn_batch_last unit/nn/test_batch_last.c ${nn_pair})
+add_test(NAME nn_batch_last_avx2 COMMAND test_nn_batch_last)
+set_tests_properties(nn_batch_last_avx2 PROPERTIES TIMEOUT 300
+                     ENVIRONMENT "${KD2M_TEST_ENVIRONMENT};ONEDNN_MAX_CPU_ISA=AVX2")
 kd2m_test(nn_net unit/nn/test_net.c ${nn_pair})
 kd2m_test(nn_merge unit/nn/test_merge.c ${nn_pair})
 add_test(NAME nn_merge_avx2 COMMAND test_nn_merge)

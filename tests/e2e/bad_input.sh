@@ -80,7 +80,7 @@ for file in short long huge large object text cut missing; do
 done
 expect 1 "can't be written" "$kd2m" distance a.npy b.npy --metric w2 --grad-out nowhere/g.npy
 expect 2 "npy" "$kd2m" distance a.npy --metric w2
-expect 1 "sinkhorn:eps=0.05,abs=0,iters=1 did not converge: gap .* after 1 iterations; raise iters= or eps=" "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --strict
+expect 1 "sinkhorn:eps=0.05,abs=0,iters=1,memory=1024 did not converge: gap .* after 1 iterations; raise iters= or eps=" "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --strict
 "$kd2m" distance c.npy d.npy --metric sinkhorn:iters=1 --json 2>err.txt | grep -q '"converged":false' && grep -q "warning: sinkhorn.* --strict makes this an error" err.txt || { echo "FAILED: a value that did not converge"; failures=$((failures + 1)); }
 expect 2 "repeat" "$kd2m" distance a.npy b.npy --metric w2 --repeat -3
 bias="$kd2m distance a.npy a.npy --bias"

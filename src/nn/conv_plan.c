@@ -21,7 +21,8 @@
 /* Batch last pays from as many rows and channels on, up to as many positions. */
 #define BATCH_LAST_ROWS 8
 #define BATCH_LAST_CHANNELS 32
-#define BATCH_LAST_POSITIONS 9
+#define BATCH_LAST_POSITIONS 9 /* of images */
+#define BATCH_LAST_LENGTH 16   /* of signals */
 
 /* Whether some position of the output reads the input's `length` positions through this tap. */
 static bool tap_sees(dnnl_dim_t tap, dnnl_dim_t stride, dnnl_dim_t pad, dnnl_dim_t length,
@@ -108,14 +109,16 @@ static bool wants_batch_last(const kd2m_operation *operation) {
     const kd2m_conv *state = operation->state;
     const kd2m_operation *addend = operation->merged.addend;
     size_t in = operation->inputs[0]->shape[0], out = operation->shape[0], positions = 1;
+    size_t row = operation->shape[operation->dims - 1];
+    size_t most = operation->dims == 2 ? BATCH_LAST_LENGTH : BATCH_LAST_POSITIONS;
     for (size_t i = 1; i < operation->dims; i++)
         positions *= operation->shape[i];
-    if (addend && !addend->output->batch_last)
-        return false;
+    if (addend) /* the sum must lie as the addend does */
+        return addend->output->batch_last && state->groups == 1;
     /* oneDNN would take fifty times as long for the gradient that goes to passed positions */
     if (operation->kind == KD2M_NET_TRAINING && thins_out(&state->window) && positions > 1)
         return false;
-    return state->groups == 1 && positions <= BATCH_LAST_POSITIONS &&
+    return state->groups == 1 && positions <= most && row <= operation->batch &&
            operation->batch >= BATCH_LAST_ROWS && in >= BATCH_LAST_CHANNELS &&
            out >= BATCH_LAST_CHANNELS;
 }

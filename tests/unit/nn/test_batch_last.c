@@ -35,9 +35,11 @@ static const map_case maps[] = {
     {32, 0, 4, 32, 3, 1, 1, 1, true},   /* signals */
     {32, 0, 9, 64, 5, 2, 2, 0, true},   /* of odd lengths */
     {64, 0, 1, 32, 3, 1, 1, 0, true},   /* of one position */
+    {32, 4, 4, 32, 3, 1, 1, 0, false},  /* too many positions */
     {32, 4, 4, 32, 1, 2, 0, 0, false},  /* thinned out in training */
-    {32, 4, 4, 32, 3, 1, 1, 0, false},  /* too many positions, */
-    {32, 0, 10, 32, 3, 1, 1, 0, false}, /* of signals */
+    {32, 5, 4, 32, 3, 1, 1, 0, false},  /* too many positions, */
+    {32, 0, 17, 32, 3, 1, 1, 0, false}, /* of signals */
+    {32, 0, 10, 32, 3, 1, 1, 0, false}, /* too few rows for their length */
     {32, 2, 2, 31, 3, 1, 1, 0, false},  /* too few channels out, */
     {31, 2, 2, 32, 3, 1, 1, 1, false},  /* and in */
 };

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "context.h"
-#include "kd2m/stats.h"
 #include "memory.h"
+#include "scores.h"
 #include "spec.h"
 
 static const char *const names[] = {"accuracy", "balanced_accuracy", "macro_f1", "alarm_recall"};
@@ -96,17 +96,6 @@ cleanup:
     return status;
 }
 
-static void predict(int32_t *out, const kd2m_outputs *outputs) {
-    for (size_t i = 0; i < outputs->rows; i++) {
-        const float *z = outputs->logits + i * outputs->classes;
-        size_t best = 0;
-        for (size_t c = 1; c < outputs->classes; c++)
-            if (z[c] > z[best])
-                best = c;
-        out[i] = (int32_t)best;
-    }
-}
-
 kd2m_status kd2m_score_outputs(const kd2m_plan *plan, const char *score, double threshold,
                                const kd2m_outputs *outputs, double *out) {
     int32_t *predictions = NULL;
@@ -118,7 +107,9 @@ kd2m_status kd2m_score_outputs(const kd2m_plan *plan, const char *score, double 
     if (is_alarm(score))
         return alarm_recall(plan, threshold, outputs, out);
     KD2M_TRY(kd2m_alloc(plan->context, (void **)&predictions, outputs->rows, sizeof *predictions));
-    predict(predictions, outputs);
+    for (size_t i = 0; i < outputs->rows; i++)
+        predictions[i] =
+            (int32_t)kd2m_argmax(outputs->logits + i * outputs->classes, outputs->classes);
     KD2M_TRY(kd2m_score_predictions(&scores, NULL, plan->context, outputs->labels, predictions,
                                     outputs->rows, outputs->classes));
     *out = strcmp(score, "balanced_accuracy") == 0 ? scores.balanced_accuracy

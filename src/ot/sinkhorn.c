@@ -214,7 +214,8 @@ static kd2m_status iterate(kd2m_sinkhorn_state *s, double mean_cost) {
         double change = update(s);
         KD2M_TRY(s->status);
         s->changes[s->passes++ % HISTORY] = change;
-        kd2m_meter_text(&s->meter, "Sinkhorn, change %.1e", change);
+        if (!s->kept)
+            kd2m_meter_text(&s->meter, "Sinkhorn, change %.1e", change);
         if (at_last_epsilon(s))
             s->out->converged = settled(s);
         choose_method(s);
@@ -255,10 +256,13 @@ static kd2m_status solve_state(kd2m_arena *arena, kd2m_sinkhorn_state *s) {
         s->column_base[j] = !s->symmetric && s->given->start ? s->given->start[j] : 0.0;
         s->column_factors[j] = 1.0;
     }
-    kd2m_meter_begin(&s->meter, s->context, "rows", 0, 0);
-    KD2M_TRY(iterate(s, scale.mean));
-    kd2m_sinkhorn_read_result(s, scale.mean);
-    KD2M_TRY(s->status);
+    if (!s->kept)
+        kd2m_meter_begin(&s->meter, s->context, "rows", 0, 0);
+    status = iterate(s, scale.mean);
+    if (status == KD2M_OK) {
+        kd2m_sinkhorn_read_result(s, scale.mean);
+        status = s->status;
+    }
     if (!s->kept)
         kd2m_meter_end(&s->meter);
 cleanup:

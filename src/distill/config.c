@@ -22,6 +22,12 @@ const kd2m_setting_list *kd2m_train_setting_list(void) {
     return &list;
 }
 
+kd2m_data_settings kd2m_config_data(const kd2m_train_settings *settings) {
+#define COPY(type, name, ...) .name = settings->name,
+    return (kd2m_data_settings){KD2M_DATA_SETTINGS(COPY)};
+#undef COPY
+}
+
 static kd2m_status validate(kd2m_context *context, const kd2m_train_settings *settings) {
     kd2m_status status = kd2m_settings_validate(context, &list, settings);
     if (status != KD2M_OK)

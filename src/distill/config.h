@@ -17,4 +17,7 @@ kd2m_status kd2m_config_settings(kd2m_train_settings *out, json_t **config, kd2m
 kd2m_status kd2m_config_settle(const json_t *config, kd2m_trainer *trainer,
                                const kd2m_run_folder *folder);
 
+/* The data settings among those of a training; texts stay borrowed. */
+kd2m_data_settings kd2m_config_data(const kd2m_train_settings *settings);
+
 #endif

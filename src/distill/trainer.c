@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "context.h"
 #include "memory.h"
 #include "model_file.h"
@@ -141,9 +142,7 @@ cleanup:
 }
 
 static kd2m_status open_data(kd2m_trainer *trainer) {
-#define COPY(type, name, ...) .name = trainer->settings->name,
-    const kd2m_data_settings settings = {KD2M_DATA_SETTINGS(COPY)};
-#undef COPY
+    const kd2m_data_settings settings = kd2m_config_data(trainer->settings);
     return kd2m_dataset_open(&trainer->dataset, trainer->context, &settings);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config.h"
 #include "context.h"
 #include "evaluate.h"
 #include "json.h"
@@ -21,9 +22,7 @@ static kd2m_status part_settings(kd2m_context *context, const json_t *training, 
     if (shift && json_object_update(*kept, (json_t *)shift) != 0)
         return kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory for a data set");
     KD2M_TRY(kd2m_plan_settings(context, *kept, &values));
-#define COPY(type, name, ...) .name = values.name,
-    *out = (kd2m_data_settings){KD2M_DATA_SETTINGS(COPY)};
-#undef COPY
+    *out = kd2m_config_data(&values);
 cleanup:
     return status;
 }

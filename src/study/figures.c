@@ -97,7 +97,7 @@ kd2m_status kd2m_figures_read(kd2m_figures *out, kd2m_study *study, const char *
     KD2M_TRY(make_rows(out));
     KD2M_TRY(kd2m_store_query(study->store,
                               "SELECT id, data, student, method, repeat, part, classes, labels,"
-                              " logits FROM score JOIN trial ON trial.id = score.trial"
+                              " logits FROM outputs JOIN trial ON trial.id = outputs.trial"
                               " WHERE stage = 2 ORDER BY id, part <> 'validation'",
                               NULL, take_outputs, &w));
 cleanup:

@@ -15,7 +15,7 @@ static kd2m_status evaluate_part(kd2m_study *study, const kd2m_trial_row *row,
     bool there;
     kd2m_outputs outputs;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_store_has_score(study->store, row->trial, part->name, &there));
+    KD2M_TRY(kd2m_store_has_outputs(study->store, row->trial, part->name, &there));
     if (there)
         return KD2M_OK;
     KD2M_TRY(kd2m_study_trial_folder(study, row->hash, &folder));
@@ -25,7 +25,7 @@ static kd2m_status evaluate_part(kd2m_study *study, const kd2m_trial_row *row,
         goto cleanup;
     }
     outputs = kd2m_said_outputs(&said);
-    KD2M_TRY(kd2m_store_add_score(study->store, row->trial, part->name, &outputs));
+    KD2M_TRY(kd2m_store_add_outputs(study->store, row->trial, part->name, &outputs));
 cleanup:
     kd2m_said_clear(&said);
     kd2m_free(study->context, folder);

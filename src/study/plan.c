@@ -30,7 +30,7 @@ static kd2m_status check_keys(kd2m_context *context, const json_t *object, const
     return KD2M_OK;
 }
 
-/* The text under `key`; NULL where it is missing and `fallback` allowed. */
+/* The text under `key`; NULL where it is missing and `optional`. */
 static kd2m_status take_text(kd2m_context *context, const json_t *object, const char *where,
                              const char *key, bool optional, const char **out) {
     const json_t *value = json_object_get(object, key);

@@ -38,7 +38,7 @@ static const char schema[] =
     " costs TEXT, UNIQUE(stage, data, student, method, rung, candidate, repeat));"
     "CREATE INDEX IF NOT EXISTS trial_by_state ON trial(state, id);"
     "CREATE INDEX IF NOT EXISTS trial_by_hash ON trial(hash);"
-    "CREATE TABLE IF NOT EXISTS score(trial INTEGER NOT NULL, part TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS outputs(trial INTEGER NOT NULL, part TEXT NOT NULL,"
     " classes INTEGER NOT NULL, labels BLOB NOT NULL, logits BLOB NOT NULL,"
     " PRIMARY KEY(trial, part)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS reading(time TEXT NOT NULL, what TEXT NOT NULL);";
@@ -478,37 +478,37 @@ kd2m_status kd2m_store_settings(kd2m_store *store, int64_t trial, json_t **out) 
 
 /* ---- what nets say on data that no training has seen ---- */
 
-typedef struct score_key {
+typedef struct outputs_key {
     int64_t trial;
     const char *part;
     bool found;
-} score_key;
+} outputs_key;
 
 static void bind_key(void *user, sqlite3_stmt *statement) {
-    const score_key *key = user;
+    const outputs_key *key = user;
     sqlite3_bind_int64(statement, 1, key->trial);
     sqlite3_bind_text(statement, 2, key->part, -1, SQLITE_STATIC);
 }
 
 static kd2m_status note_found(void *user, sqlite3_stmt *row) {
     (void)row;
-    ((score_key *)user)->found = true;
+    ((outputs_key *)user)->found = true;
     return KD2M_OK;
 }
 
-kd2m_status kd2m_store_has_score(kd2m_store *store, int64_t trial, const char *part, bool *out) {
-    score_key key = {trial, part, false};
-    kd2m_status status = kd2m_store_query(store, "SELECT 1 FROM score WHERE trial = ? AND part = ?",
-                                          bind_key, note_found, &key);
+kd2m_status kd2m_store_has_outputs(kd2m_store *store, int64_t trial, const char *part, bool *out) {
+    outputs_key key = {trial, part, false};
+    kd2m_status status = kd2m_store_query(
+        store, "SELECT 1 FROM outputs WHERE trial = ? AND part = ?", bind_key, note_found, &key);
     *out = key.found;
     return status;
 }
 
-kd2m_status kd2m_store_add_score(kd2m_store *store, int64_t trial, const char *part,
-                                 const kd2m_outputs *outputs) {
+kd2m_status kd2m_store_add_outputs(kd2m_store *store, int64_t trial, const char *part,
+                                   const kd2m_outputs *outputs) {
     sqlite3_stmt *statement = NULL;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(prepare(store, &statement, "INSERT OR REPLACE INTO score VALUES(?,?,?,?,?)"));
+    KD2M_TRY(prepare(store, &statement, "INSERT OR REPLACE INTO outputs VALUES(?,?,?,?,?)"));
     sqlite3_bind_int64(statement, 1, trial);
     sqlite3_bind_text(statement, 2, part, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)outputs->classes);

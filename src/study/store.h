@@ -112,9 +112,9 @@ typedef struct kd2m_outputs {
 } kd2m_outputs;
 
 /* Whether the outputs of a trial's net on a part ("test" or a shift) are there; adds them. */
-kd2m_status kd2m_store_has_score(kd2m_store *store, int64_t trial, const char *part, bool *out);
-kd2m_status kd2m_store_add_score(kd2m_store *store, int64_t trial, const char *part,
-                                 const kd2m_outputs *outputs);
+kd2m_status kd2m_store_has_outputs(kd2m_store *store, int64_t trial, const char *part, bool *out);
+kd2m_status kd2m_store_add_outputs(kd2m_store *store, int64_t trial, const char *part,
+                                   const kd2m_outputs *outputs);
 
 /* Notes that test data are read, and when. */
 kd2m_status kd2m_store_note_reading(kd2m_store *store, const char *what);

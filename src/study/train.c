@@ -139,7 +139,7 @@ static kd2m_status judge(kd2m_study *study, const kd2m_claim *claim, const char 
     KD2M_TRY(
         kd2m_outputs_of(&said, study->context, folder, claim->settings, NULL, KD2M_VALIDATION));
     outputs = kd2m_said_outputs(&said);
-    KD2M_TRY(kd2m_store_add_score(study->store, claim->trial, "validation", &outputs));
+    KD2M_TRY(kd2m_store_add_outputs(study->store, claim->trial, "validation", &outputs));
     KD2M_TRY(kd2m_score_threshold(study->plan, study->plan->score, &outputs, &threshold));
     KD2M_TRY(kd2m_score_outputs(study->plan, study->plan->score, threshold, &outputs, score));
 cleanup:

@@ -43,7 +43,7 @@ static void say(kd2m_context *context, kd2m_study *study, int64_t trial, const k
             logits[2 * i + said] = 1;
             logits[2 * i + 1 - said] = 0;
         }
-        EXPECT_OK(context, kd2m_store_add_score(study->store, trial, parts[p], &outputs));
+        EXPECT_OK(context, kd2m_store_add_outputs(study->store, trial, parts[p], &outputs));
     }
 }
 

@@ -1,24 +1,10 @@
 /* Proportions, McNemar's test, sign counts, ranks: references, exact coverage, what is refused. */
-#include "testing.h"
+#include "suite.h"
 
 #include <math.h>
 
 #include "golden.h"
 #include "kd2m/stats.h"
-
-static kd2m_context *context;
-
-static int make_context(void **state) {
-    (void)state;
-    context = testing_context(1);
-    return 0;
-}
-
-static int drop_context(void **state) {
-    (void)state;
-    kd2m_context_free(context);
-    return 0;
-}
 
 typedef kd2m_status (*interval)(kd2m_proportion *out, kd2m_context *context, int64_t successes,
                                 int64_t trials, double level);

@@ -1,5 +1,5 @@
 /* Means, their t tests and intervals, families of tests: references, coverage, what is refused. */
-#include "testing.h"
+#include "suite.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -7,20 +7,6 @@
 #include "golden.h"
 #include "kd2m/stats.h"
 #include "rng.h"
-
-static kd2m_context *context;
-
-static int make_context(void **state) {
-    (void)state;
-    context = testing_context(1);
-    return 0;
-}
-
-static int drop_context(void **state) {
-    (void)state;
-    kd2m_context_free(context);
-    return 0;
-}
 
 static void expect_test(const golden_line *line, const kd2m_mean_test *test) {
     const double found[] = {test->t, test->df, test->p, test->low, test->high};

@@ -1,5 +1,5 @@
 /* Scores of predictions and alarms: scikit-learn's numbers, every threshold, what is refused. */
-#include "testing.h"
+#include "suite.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -8,20 +8,6 @@
 #include "kd2m/stats.h"
 #include "rng.h"
 #include "scores.h"
-
-static kd2m_context *context;
-
-static int make_context(void **state) {
-    (void)state;
-    context = testing_context(1);
-    return 0;
-}
-
-static int drop_context(void **state) {
-    (void)state;
-    kd2m_context_free(context);
-    return 0;
-}
 
 static double or_zero(double share) {
     return isnan(share) ? 0 : share;

@@ -247,6 +247,8 @@ static kd2m_status take_budget(kd2m_plan *plan) {
         take_count(context, budget, "\"budget\"", "candidates", 4, 1, 1000, &plan->candidates));
     KD2M_TRY(take_count(context, budget, "\"budget\"", "rungs", 2, 1, 10, &plan->rungs));
     KD2M_TRY(take_count(context, budget, "\"budget\"", "eta", 2, 2, 10, &plan->eta));
+    if (plan->candidates == 1)
+        plan->rungs = 0; /* it has won already */
     KD2M_TRY(take_count(context, plan->root, "the plan", "seeds", 5, 2, 1000, &plan->seeds));
 cleanup:
     return status;

@@ -45,7 +45,7 @@ typedef struct kd2m_plan {
     kd2m_plan_method *methods;
     size_t method_count;
     size_t candidates;   /* of each method in each cell */
-    size_t rungs;        /* of successive halving */
+    size_t rungs;        /* of successive halving; none where there is one candidate */
     size_t eta;          /* of the candidates one in eta goes on, with eta times the epochs */
     size_t seeds;        /* of the reported figures */
     const char *score;   /* that candidates are chosen by, on validation: see score.h */

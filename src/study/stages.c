@@ -115,7 +115,7 @@ static kd2m_status fill_rung(const stages *s, kd2m_place place, const kd2m_trial
         qsort(before, count, sizeof *before, by_score);
     for (size_t i = 0; i < wanted && status == KD2M_OK; i++) {
         if (place.stage == KD2M_STAGE_REPORT) {
-            place.candidate = before[0]->place.candidate;
+            place.candidate = count > 0 ? before[0]->place.candidate : 0;
             place.repeat = i;
         } else {
             place.candidate = count > 0 ? before[i]->place.candidate : i;

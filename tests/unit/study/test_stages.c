@@ -31,10 +31,11 @@ typedef struct course {
     size_t winner;         /* the report's candidate, of the cell looked at */
 } course;
 
-static void begin(course *c) {
+/* With `budget` in the plan's place of it, where it isn't NULL. */
+static void begin(course *c, const char *budget) {
     char path[256];
     *c = (course){.context = testing_context(1)};
-    c->plan = plans_take(c->context, plans_json(small_plan, NULL, NULL));
+    c->plan = plans_take(c->context, plans_json(small_plan, budget ? "budget" : NULL, budget));
     snprintf(path, sizeof path, "%s/study.db", testing_folder());
     EXPECT_OK(c->context, kd2m_store_open(&c->store, c->context, path, 60));
 }
@@ -87,10 +88,23 @@ static void follow(course *c, score_rule rule) {
     }
 }
 
+/* One candidate needs no search: the fresh seeds follow at once. */
+static void test_single_candidate(void **state) {
+    (void)state;
+    course c;
+    begin(&c, "{\"candidates\": 1, \"rungs\": 2}");
+    assert_int_equal(kd2m_stages_total(c.plan), 1 + 2 * 3 * 3);
+    follow(&c, rising);
+    assert_int_equal(c.trials, kd2m_stages_total(c.plan));
+    assert_int_equal(c.report, 2 * 3 * 3);
+    assert_int_equal(c.winner, 0);
+    end(&c);
+}
+
 /* 1 teacher; 2 students x 3 methods x (4 + 2 candidates, 3 seeds). */
 static void test_follows(score_rule rule, size_t winner) {
     course c;
-    begin(&c);
+    begin(&c, NULL);
     assert_int_equal(kd2m_stages_total(c.plan), 1 + 2 * 3 * (4 + 2 + 3));
     follow(&c, rule);
     assert_int_equal(c.trials, kd2m_stages_total(c.plan));
@@ -120,7 +134,7 @@ static void test_failure_blocks(void **state) {
     course c;
     kd2m_claim claim;
     bool found, failed = false;
-    begin(&c);
+    begin(&c, NULL);
     for (;;) {
         EXPECT_OK(c.context, kd2m_stages_advance(c.store, c.plan));
         EXPECT_OK(c.context, kd2m_store_claim(c.store, &claim, &found));
@@ -143,10 +157,9 @@ static void test_failure_blocks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_best_wins),
-        cmocka_unit_test(test_first_of_equals_wins),
-        cmocka_unit_test(test_diverged_loses),
-        cmocka_unit_test(test_failure_blocks),
+        cmocka_unit_test(test_best_wins),        cmocka_unit_test(test_first_of_equals_wins),
+        cmocka_unit_test(test_diverged_loses),   cmocka_unit_test(test_failure_blocks),
+        cmocka_unit_test(test_single_candidate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

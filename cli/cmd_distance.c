@@ -124,10 +124,8 @@ static kd2m_status measure(kd2m_metric *metric, const cli_sample sides[2], long 
     kd2m_status status = times ? KD2M_OK : cli_fail(KD2M_ERROR_MEMORY, "out of memory");
     for (long i = 0; status == KD2M_OK && i < repeat; i++) {
         double began = seconds_now();
-        status = kd2m_metric_prepare(metric, &sides[0].sample, &sides[1].sample);
-        if (status == KD2M_OK)
-            status =
-                kd2m_metric_evaluate(metric, &sides[0].sample, &sides[1].sample, result, gradient);
+        status = kd2m_metric_evaluate_fresh(metric, &sides[0].sample, &sides[1].sample, result,
+                                            gradient);
         times[i] = seconds_now() - began;
     }
     if (status == KD2M_OK) {

@@ -207,18 +207,14 @@ static kd2m_status begin_gradient(const kd2m_metric *metric, const kd2m_sample *
     return KD2M_OK;
 }
 
-kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x, const kd2m_sample *y,
-                                 kd2m_metric_result *result, const kd2m_gradient *gradient) {
+/* Value and gradient of the call's samples. */
+static kd2m_status apply(kd2m_metric *metric, kd2m_metric_call *call, const kd2m_sample *x,
+                         kd2m_metric_result *result, const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
-    kd2m_metric_call call;
-    kd2m_metric_result found = kd2m_metric_result_zero();
+    kd2m_metric_result found;
     bool wanted = false;
-    *result = found;
-    if (!metric->prepared)
-        KD2M_TRY(kd2m_metric_prepare(metric, x, y));
-    KD2M_TRY(begin(metric, &call, x, y, true));
     KD2M_TRY(begin_gradient(metric, x, gradient, &wanted));
-    KD2M_TRY(kd2m_metric_apply(&call, KD2M_METRIC_NO_GROUP, &found, wanted ? gradient : NULL));
+    KD2M_TRY(kd2m_metric_apply(call, KD2M_METRIC_NO_GROUP, &found, wanted ? gradient : NULL));
     if (!isfinite(found.value)) {
         status = kd2m_fail(metric->context, KD2M_ERROR_NUMERIC,
                            "%s is not finite: the samples' values are too large; scale them down",
@@ -228,6 +224,35 @@ kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x, cons
     *result = found;
     if (metric->strict)
         status = kd2m_metric_certify(metric, result);
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_metric_evaluate(kd2m_metric *metric, const kd2m_sample *x, const kd2m_sample *y,
+                                 kd2m_metric_result *result, const kd2m_gradient *gradient) {
+    kd2m_status status = KD2M_OK;
+    kd2m_metric_call call;
+    *result = kd2m_metric_result_zero();
+    if (!metric->prepared)
+        return kd2m_metric_evaluate_fresh(metric, x, y, result, gradient);
+    KD2M_TRY(begin(metric, &call, x, y, true));
+    KD2M_TRY(apply(metric, &call, x, result, gradient));
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_metric_evaluate_fresh(kd2m_metric *metric, const kd2m_sample *x,
+                                       const kd2m_sample *y, kd2m_metric_result *result,
+                                       const kd2m_gradient *gradient) {
+    kd2m_status status = KD2M_OK;
+    kd2m_metric_call call;
+    *result = kd2m_metric_result_zero();
+    metric->prepared = false;
+    metric->drawn = metric->next++;
+    KD2M_TRY(begin(metric, &call, x, y, true));
+    metric->held.count = 0; /* nothing held: it follows from these rows */
+    KD2M_TRY(apply(metric, &call, x, result, gradient));
+    metric->prepared = true;
 cleanup:
     return status;
 }

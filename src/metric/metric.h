@@ -74,6 +74,9 @@ typedef struct kd2m_metric_call {
     kd2m_metric_held *held;
     double
         *constants; /* this unit's, unit->constant_count of them: prepare writes, evaluate reads */
+    /* Where prepare and evaluate follow on the same rows: what the first leaves to the second, in
+     * the arena; *carried arrives as NULL. NULL where they are apart. */
+    void **carried;
     const kd2m_ground *ground; /* what transport costs, where it is not the unit's own; else NULL */
     uint64_t seed, draw;       /* what is random follows from these alone: see kd2m_metric_seek */
     bool rows_match;           /* n = m in the caller's samples, so that there are true pairs */

@@ -15,7 +15,7 @@
 
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
     (void)unit;
-    return kd2m_pairs_bytes(shape);
+    return kd2m_pairs_bytes(shape, false);
 }
 
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
@@ -23,7 +23,8 @@ static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *re
     kd2m_status status = KD2M_OK;
     kd2m_pairs pairs;
     const kd2m_pair_kernel kernel = kd2m_kernel_energy();
-    KD2M_TRY(kd2m_pairs_open(&pairs, call, true, NULL, NULL));
+    KD2M_TRY(kd2m_pairs_open(&pairs, call, false, NULL, NULL));
+    kd2m_pairs_weigh(&pairs);
     KD2M_TRY(
         kd2m_pairs_compare(&pairs, &kernel, (kd2m_pair_factors){1, 1}, &result->value, gradient));
 cleanup:

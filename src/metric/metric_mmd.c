@@ -79,23 +79,26 @@ static kd2m_status configure(kd2m_context *context, kd2m_metric_unit *unit) {
 static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
     if (has_kernel(unit, "linear"))
         return kd2m_metric_moments_bytes(shape->dim_x);
-    return has_kernel(unit, "poly") ? kd2m_metric_poly_bytes(shape) : kd2m_pairs_bytes(shape);
+    return has_kernel(unit, "poly") ? kd2m_metric_poly_bytes(shape) : kd2m_pairs_bytes(shape, true);
 }
 
-/* The mean of all distances. */
+/* The mean of all distances; these are left for the value where that follows. */
 static kd2m_status find_bandwidth(const kd2m_metric_call *call, double *out) {
     kd2m_status status = KD2M_OK;
-    kd2m_pairs pairs;
+    kd2m_pairs *pairs;
     double n = (double)call->x.rows, m = (double)call->y.rows, total;
-    const kd2m_pair_kernel kernel = kd2m_kernel_energy();
-    KD2M_TRY(kd2m_pairs_open(&pairs, call, false, NULL, NULL));
-    KD2M_TRY(kd2m_pairs_total(&pairs, &kernel, &total));
+    const kd2m_pair_kernel kernel = kd2m_kernel_distance();
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&pairs, 1, sizeof *pairs));
+    KD2M_TRY(kd2m_pairs_open(pairs, call, call->carried != NULL, NULL, NULL));
+    KD2M_TRY(kd2m_pairs_total(pairs, &kernel, &total));
     if (!isfinite(total)) {
         status = kd2m_fail(call->context, KD2M_ERROR_NUMERIC,
                            "mmd: distances are beyond float's range; scale the features down");
         goto cleanup;
     }
-    *out = -total / (n * n + m * m + n * m);
+    *out = total / (n * n + m * m + n * m);
+    if (call->carried)
+        *call->carried = pairs;
 cleanup:
     return status;
 }
@@ -109,10 +112,14 @@ static kd2m_status prepare(const kd2m_metric_call *call) {
 static kd2m_status rbf(const kd2m_metric_call *call, bool unbiased, kd2m_metric_result *result,
                        const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
-    kd2m_pairs pairs;
+    kd2m_pairs opened, *pairs = call->carried ? *call->carried : NULL;
     const kd2m_pair_kernel kernel = kd2m_kernel_rbf(call->constants[0]);
-    KD2M_TRY(kd2m_pairs_open(&pairs, call, true, NULL, NULL));
-    KD2M_TRY(kd2m_pairs_compare(&pairs, &kernel, kd2m_pair_factors_of(call, unbiased),
+    if (!pairs) {
+        pairs = &opened;
+        KD2M_TRY(kd2m_pairs_open(pairs, call, false, NULL, NULL));
+    }
+    kd2m_pairs_weigh(pairs);
+    KD2M_TRY(kd2m_pairs_compare(pairs, &kernel, kd2m_pair_factors_of(call, unbiased),
                                 &result->value, gradient));
 cleanup:
     return status;

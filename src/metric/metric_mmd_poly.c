@@ -21,7 +21,7 @@
 size_t kd2m_metric_poly_bytes(const kd2m_metric_shape *shape) {
     size_t bytes = kd2m_arena_sum(kd2m_arena_bytes(shape->n, sizeof(double)),
                                   kd2m_arena_bytes(shape->m, sizeof(double)));
-    return kd2m_arena_sum(bytes, kd2m_pairs_bytes(shape));
+    return kd2m_arena_sum(bytes, kd2m_pairs_bytes(shape, false));
 }
 
 /* The weight of one side's rows of zeros. */
@@ -87,7 +87,8 @@ kd2m_status kd2m_metric_poly(const kd2m_metric_call *call, int power, double c, 
     kd2m_pair_factors factors = kd2m_pair_factors_of(call, unbiased);
     KD2M_TRY(measure_lengths(call, &call->x, &scales_x, &zero_x));
     KD2M_TRY(measure_lengths(call, &call->y, &scales_y, &zero_y));
-    KD2M_TRY(kd2m_pairs_open(&pairs, call, true, scales_x, scales_y));
+    KD2M_TRY(kd2m_pairs_open(&pairs, call, false, scales_x, scales_y));
+    kd2m_pairs_weigh(&pairs);
     KD2M_TRY(kd2m_pairs_compare(&pairs, &kernel, factors, &result->value, gradient));
     result->value +=
         zero_pairs(zero_x, zero_y, factors, unbiased) * (pow(c, power) - pow(1 + c, power));

@@ -140,16 +140,20 @@ cleanup:
 kd2m_status kd2m_metric_apply(kd2m_metric_call *call, int32_t group, kd2m_metric_result *result,
                               const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
+    void *left = NULL;
     *result = kd2m_metric_result_zero();
+    call->carried = &left;
     if (call->unit->constant_count > 0) {
         size_t mark = call->arena->used;
         if (!find_held(call->held, group))
             KD2M_TRY(kd2m_metric_resolve(call, group));
-        kd2m_arena_rewind(call->arena, mark);
+        if (!left)
+            kd2m_arena_rewind(call->arena, mark);
         call->constants = find_held(call->held, group);
     }
     KD2M_TRY(call->unit->descriptor->evaluate(call, result, gradient));
 cleanup:
+    call->carried = NULL;
     return status;
 }
 

@@ -4,6 +4,7 @@
  *
  *     rbf      k - 1 = exp(-h/(2 s^2)) - 1      pull exp(-h/(2 s^2)), scale 1/s^2
  *     energy   -sqrt(h)                         pull 1/sqrt(h), 0 where h = 0
+ *     distance sqrt(h)                          none
  *     poly     b^p - B^p                        pull p b^(p-1), with B = 1 + c and
  *              = -h/2 sum_j b^j B^(p-1-j)       b = B - h/2, which is x.y + c for rows of length 1
  *
@@ -53,9 +54,9 @@ static double pull_energy(float *restrict values, double share, const double *re
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t j = 0; j < count; j++) {
-        double distance = sqrt((double)values[j]);
-        sum -= shares[j] * distance;
-        values[j] = values[j] > 0 ? (float)(share * shares[j]) / (float)distance : 0;
+        float distance = sqrtf(values[j]); /* as exact as what it is the root of */
+        sum -= shares[j] * (double)distance;
+        values[j] = values[j] > 0 ? (float)(share * shares[j]) / distance : 0;
     }
     return sum;
 }
@@ -68,6 +69,27 @@ static double energy_row(const kd2m_pair_kernel *kernel, float *values, double s
 
 kd2m_pair_kernel kd2m_kernel_energy(void) {
     return (kd2m_pair_kernel){.row = energy_row, .scale = 1};
+}
+
+KD2M_CLONES
+static double sum_distances(const float *restrict values, const double *restrict shares,
+                            size_t count) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < count; j++)
+        sum += shares[j] * (double)sqrtf(values[j]);
+    return sum;
+}
+
+static double distance_row(const kd2m_pair_kernel *kernel, float *values, double share,
+                           const double *shares, size_t count) {
+    (void)kernel;
+    (void)share;
+    return sum_distances(values, shares, count);
+}
+
+kd2m_pair_kernel kd2m_kernel_distance(void) {
+    return (kd2m_pair_kernel){.row = distance_row};
 }
 
 /* Columns that poly raises to its power side by side. */

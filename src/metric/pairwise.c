@@ -29,8 +29,6 @@
 #include "parallel.h"
 #include "simd.h"
 
-#define TILE ((size_t)512)
-
 /* Below this share of the terms' size the product's rounding (some 1e-7 of it) would show. */
 #define NEAR_SHARE (1.0F / 64.0F)
 
@@ -42,132 +40,13 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-kd2m_pair_factors kd2m_pair_factors_of(const kd2m_metric_call *call, bool unbiased) {
-    double n = (double)call->x.rows, m = (double)call->y.rows;
-    return unbiased ? (kd2m_pair_factors){n / (n - 1), m / (m - 1)} : (kd2m_pair_factors){1, 1};
-}
-
-static size_t side_bytes(size_t rows, size_t dim) {
-    size_t bytes = kd2m_arena_sum(kd2m_arena_matrix_bytes(rows, dim, sizeof(float)),
-                                  kd2m_arena_bytes(dim, sizeof(double)));
-    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(double))); /* shares */
-    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(float)));
-    return kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(double))); /* scales, for the mean */
-}
-
-size_t kd2m_pairs_bytes(const kd2m_metric_shape *shape) {
-    size_t most = larger(shape->n, shape->m), tile = smaller(most, TILE);
-    const size_t parts[] = {
-        side_bytes(shape->n, shape->dim_x),
-        side_bytes(shape->m, shape->dim_y),
-        kd2m_arena_bytes(most, sizeof(double)),
-        kd2m_arena_bytes(shape->n, sizeof(double)),
-        kd2m_arena_bytes(shape->n, sizeof(double)),
-        kd2m_arena_bytes(most, sizeof(float)),
-        kd2m_arena_bytes(most, sizeof(float)),
-        kd2m_arena_bytes(most, sizeof(float)),
-        kd2m_arena_bytes(most, sizeof(float)),
-        kd2m_arena_bytes(tile * tile, sizeof(float)),
-        kd2m_arena_bytes(tile * tile, sizeof(char)),
-        kd2m_arena_bytes(tile, sizeof(size_t)),
-        kd2m_arena_bytes(shape->dim_x, sizeof(double)),
-    };
-    size_t bytes = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        bytes = kd2m_arena_sum(bytes, parts[i]);
-    return bytes;
-}
-
 static double scale_of(const kd2m_pair_side *side, size_t i) {
     return side->scales ? side->scales[i] : 1;
 }
 
-KD2M_CLONES
-static float move_row(float *restrict out, const float *restrict row, double scale,
-                      const double *restrict mean, size_t dim) {
-    double square = 0;
-#pragma omp simd reduction(+ : square)
-    for (size_t k = 0; k < dim; k++) {
-        float moved = (float)(scale * (double)row[k] - mean[k]);
-        out[k] = moved;
-        square += (double)moved * (double)moved;
-    }
-    return (float)square;
-}
-
-static void move_rows(void *user, size_t begin, size_t end, int worker) {
-    (void)worker;
-    const kd2m_pair_side *side = user;
-    const kd2m_rows rows = side->rows;
-    for (size_t i = begin; i < end; i++)
-        side->square[i] = move_row(side->moved + i * rows.dim, rows.values + i * rows.stride,
-                                   scale_of(side, i), side->mean, rows.dim);
-}
-
-static kd2m_status open_side(const kd2m_metric_call *call, kd2m_pair_side *out,
-                             const kd2m_metric_side *side, bool weighted, const double *scales) {
-    kd2m_status status = KD2M_OK;
-    kd2m_arena *arena = call->arena;
-    const kd2m_rows rows = side->features;
-    double *parts = NULL; /* what a row counts in the mean of the scaled rows */
-    *out = (kd2m_pair_side){.rows = rows, .scales = scales};
-    KD2M_TRY(
-        kd2m_arena_take_unset(arena, (void **)&out->moved, rows.rows * rows.dim, sizeof(float)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->mean, rows.dim, sizeof(double)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->square, rows.rows, sizeof(float)));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&out->shares, rows.rows, sizeof(double)));
-    if (scales)
-        KD2M_TRY(kd2m_arena_take(arena, (void **)&parts, rows.rows, sizeof *parts));
-    for (size_t i = 0; i < rows.rows; i++) {
-        double count = (double)rows.rows;
-        out->shares[i] = weighted ? kd2m_metric_weight(side, i) * count : 1;
-        if (scales && scales[i] == 0)
-            out->shares[i] = 0;
-        if (scales)
-            parts[i] = scales[i] / count;
-    }
-    kd2m_rows_mean(call->context, out->mean, rows, parts);
-    kd2m_parallel_for(call->context, rows.rows, 64, move_rows, out);
-cleanup:
-    return status;
-}
-
-kd2m_status kd2m_pairs_open(kd2m_pairs *out, const kd2m_metric_call *call, bool weighted,
-                            const double *scales_x, const double *scales_y) {
-    kd2m_status status = KD2M_OK;
-    size_t n = call->x.rows, most = larger(n, call->y.rows), tile = smaller(most, TILE);
-    *out = (kd2m_pairs){.call = call};
-    KD2M_TRY(open_side(call, &out->x, &call->x, weighted, scales_x));
-    KD2M_TRY(open_side(call, &out->y, &call->y, weighted, scales_y));
-    const struct {
-        void **field;
-        size_t count, size;
-    } parts[] = {
-        {(void **)&out->gap, call->x.features.dim, sizeof(double)},
-        {(void **)&out->row_values, most, sizeof(double)},
-        {(void **)&out->sums_within, n, sizeof(double)},
-        {(void **)&out->sums_across, n, sizeof(double)},
-        {(void **)&out->of_term, most, sizeof(float)},
-        {(void **)&out->against_term, most, sizeof(float)},
-        {(void **)&out->of_scale, most, sizeof(float)},
-        {(void **)&out->against_scale, most, sizeof(float)},
-        {(void **)&out->tile, tile * tile, sizeof(float)},
-        {(void **)&out->near, tile * tile, 1},
-        {(void **)&out->near_counts, tile, sizeof(size_t)},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) /* all written before they are read */
-        KD2M_TRY(kd2m_arena_take_unset(call->arena, parts[i].field, parts[i].count, parts[i].size));
-cleanup:
-    return status;
-}
-
 /* All rows of one side against all of another: a tile of them at a time. */
 typedef struct pair_block {
-    const kd2m_pairs *pairs;
+    kd2m_pairs *pairs;
     const kd2m_pair_kernel *kernel;
     const kd2m_pair_side *of, *against;
     double value;                  /* sum of weighted kernel values */
@@ -277,9 +156,9 @@ static float *gradient_row(const pair_block *block, size_t i) {
 static size_t measure_row(const pair_block *block, size_t r) {
     const kd2m_pairs *pairs = block->pairs;
     size_t i = block->row + r, near = block->columns;
-    float *values = pairs->tile + r * block->columns;
+    float *values = pairs->tile.values + r * block->columns;
     const float *scales = pairs->against_scale + block->column;
-    unsigned char *flags = pairs->near + r * block->columns;
+    unsigned char *flags = pairs->tile.near + r * block->columns;
     if (!is_exact(block))
         near = finish_pair_row(values, pairs->of_term[i], pairs->of_scale[i],
                                pairs->against_term + block->column, scales, block->columns);
@@ -297,10 +176,11 @@ static void work_on_rows(void *user, size_t begin, size_t end, int worker) {
     const kd2m_pairs *pairs = block->pairs;
     const kd2m_pair_kernel *kernel = block->kernel;
     for (size_t r = begin; r < end; r++) {
-        size_t i = block->row + r, near = measure_row(block, r);
-        float *values = pairs->tile + r * block->columns;
-        const unsigned char *flags = pairs->near + r * block->columns;
-        pairs->near_counts[r] = near;
+        size_t i = block->row + r;
+        size_t near = pairs->measured ? pairs->tile.near_counts[r] : measure_row(block, r);
+        float *values = pairs->tile.values + r * block->columns;
+        const unsigned char *flags = pairs->tile.near + r * block->columns;
+        pairs->tile.near_counts[r] = near;
         double share = block->of->shares[i];
         double sum = kernel->row(kernel, values, share, block->against->shares + block->column,
                                  block->columns);
@@ -318,10 +198,10 @@ static void work_on_columns(void *user, size_t begin, size_t end, int worker) {
     const pair_block *block = user;
     const kd2m_pairs *pairs = block->pairs;
     for (size_t r = 0; r < block->rows; r++)
-        for (size_t c = begin; c < end && pairs->near_counts[r] > 0; c++)
-            if (pairs->near[r * block->columns + c])
+        for (size_t c = begin; c < end && pairs->tile.near_counts[r] > 0; c++)
+            if (pairs->tile.near[r * block->columns + c])
                 add_difference(gradient_row(block, block->column + c),
-                               pull_factor(block, pairs->tile[r * block->columns + c]),
+                               pull_factor(block, pairs->tile.values[r * block->columns + c]),
                                block->against, block->column + c, block->of, block->row + r);
 }
 
@@ -347,9 +227,9 @@ static void sum_rows(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
     const pair_block *block = user;
     for (size_t r = begin; r < end; r++) {
-        float *values = block->pairs->tile + r * block->columns;
-        const unsigned char *flags = block->pairs->near + r * block->columns;
-        for (size_t c = 0; c < block->columns && block->pairs->near_counts[r] > 0; c++)
+        float *values = block->pairs->tile.values + r * block->columns;
+        const unsigned char *flags = block->pairs->tile.near + r * block->columns;
+        for (size_t c = 0; c < block->columns && block->pairs->tile.near_counts[r] > 0; c++)
             values[c] = flags[c] ? 0 : values[c];
         block->pull_sums[block->row + r] += block->weight * sum_of_pulls(values, block->columns);
     }
@@ -360,8 +240,8 @@ static void sum_columns(void *user, size_t begin, size_t end, int worker) {
     const pair_block *block = user;
     double *sums = block->pull_sums + block->column;
     for (size_t r = 0; r < block->rows; r++)
-        add_pulls(sums + begin, block->pairs->tile + r * block->columns + begin, block->weight,
-                  end - begin);
+        add_pulls(sums + begin, block->pairs->tile.values + r * block->columns + begin,
+                  block->weight, end - begin);
 }
 
 /* Adds the tile's share of the gradient. */
@@ -369,11 +249,11 @@ static kd2m_status add_gradient(const pair_block *block) {
     kd2m_status status = KD2M_OK;
     kd2m_context *context = block->pairs->call->context;
     const kd2m_gradient *to = block->gradient;
-    const float *tile = block->pairs->tile;
+    const float *tile = block->pairs->tile.values;
     size_t dim = block->of->rows.dim, rows = block->rows, columns = block->columns, near = 0;
     float weight = (float)(is_within(block) ? block->weight : -block->weight);
     for (size_t r = 0; r < rows; r++)
-        near += block->pairs->near_counts[r];
+        near += block->pairs->tile.near_counts[r];
     if (is_mirrored(block) && near > 0)
         kd2m_parallel_for(context, columns, 32, work_on_columns, (void *)(uintptr_t)block);
     if (is_exact(block))
@@ -394,16 +274,21 @@ cleanup:
 
 static kd2m_status run_tile(pair_block *block) {
     kd2m_status status = KD2M_OK;
-    const kd2m_pairs *pairs = block->pairs;
+    kd2m_pairs *pairs = block->pairs;
     size_t dim = block->of->rows.dim;
-    if (!is_exact(block))
+    if (!is_exact(block) && !pairs->measured)
         KD2M_TRY(kd2m_gemm(pairs->call->context, false, true, block->rows, block->columns, dim, -2,
                            block->of->moved + block->row * dim, dim,
-                           block->against->moved + block->column * dim, dim, 0, pairs->tile,
+                           block->against->moved + block->column * dim, dim, 0, pairs->tile.values,
                            block->columns));
     kd2m_parallel_for(pairs->call->context, block->rows, 4, work_on_rows, block);
     if (block->gradient)
         KD2M_TRY(add_gradient(block));
+    if (pairs->keeps) {
+        pairs->tile.values += block->rows * block->columns;
+        pairs->tile.near += block->rows * block->columns;
+        pairs->tile.near_counts += block->rows;
+    }
     KD2M_TRY(kd2m_check_interrupt(pairs->call->context));
 cleanup:
     return status;
@@ -412,14 +297,15 @@ cleanup:
 static kd2m_status run_block(pair_block *block) {
     kd2m_status status = KD2M_OK;
     size_t rows = block->of->rows.rows, columns = block->against->rows.rows;
+    size_t side = block->pairs->side;
     set_terms(block);
     for (size_t i = 0; i < rows; i++)
         block->pairs->row_values[i] = 0;
-    for (block->row = 0; block->row < rows; block->row += TILE)
+    for (block->row = 0; block->row < rows; block->row += side)
         for (block->column = is_within(block) ? block->row : 0; block->column < columns;
-             block->column += TILE) {
-            block->rows = smaller(rows - block->row, TILE);
-            block->columns = smaller(columns - block->column, TILE);
+             block->column += side) {
+            block->rows = smaller(rows - block->row, side);
+            block->columns = smaller(columns - block->column, side);
             KD2M_TRY(run_tile(block));
         }
     for (size_t i = 0; i < rows; i++)
@@ -472,6 +358,7 @@ kd2m_status kd2m_pairs_compare(kd2m_pairs *pairs, const kd2m_pair_kernel *kernel
     blocks[1].weight = fmin(weight / m, FLT_MAX);
     if (gradient)
         clear(gradient, pairs);
+    pairs->tile = pairs->room;
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         blocks[i].pairs = pairs;
         blocks[i].kernel = kernel;
@@ -490,14 +377,16 @@ cleanup:
 kd2m_status kd2m_pairs_total(kd2m_pairs *pairs, const kd2m_pair_kernel *kernel, double *out) {
     kd2m_status status = KD2M_OK;
     const kd2m_pair_side *x = &pairs->x, *y = &pairs->y;
-    const kd2m_pair_side *const sides[][2] = {{x, x}, {y, y}, {x, y}};
+    const kd2m_pair_side *const sides[][2] = {{x, x}, {x, y}, {y, y}}; /* as in a comparison */
     *out = 0;
+    pairs->tile = pairs->room;
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         pair_block block = {
             .pairs = pairs, .kernel = kernel, .of = sides[i][0], .against = sides[i][1]};
         KD2M_TRY(run_block(&block));
         *out += block.value;
     }
+    pairs->measured = pairs->keeps;
 cleanup:
     return status;
 }

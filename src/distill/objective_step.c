@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "objective.h"
+#include "rows.h"
 
 static kd2m_status forward_teacher(kd2m_objective *objective, const kd2m_batch *batch) {
     size_t outer =
@@ -62,6 +63,25 @@ static void add_logits_gradient(kd2m_objective *objective, const kd2m_bound_term
                    objective->logits_scratch + i * classes, classes, bound->factor);
 }
 
+static bool has_bad_values(kd2m_context *context, kd2m_rows rows) {
+    size_t row, column;
+    return rows.values && kd2m_rows_not_finite(context, rows, &row, &column) > 0;
+}
+
+/* Samples come in finite, so where the student says what is not, it has diverged. */
+static kd2m_status blame(kd2m_objective *objective, const kd2m_bound_term *bound,
+                         kd2m_status status) {
+    const kd2m_sample *x = &bound->x;
+    kd2m_context *context = objective->context;
+    if (status == KD2M_ERROR_INPUT &&
+        (has_bad_values(context, (kd2m_rows){x->features, x->rows, x->dim, x->stride}) ||
+         has_bad_values(context, (kd2m_rows){x->logits, x->rows, x->classes, x->logits_stride})))
+        status = kd2m_fail(context, KD2M_ERROR_NUMERIC,
+                           "what the student says is not a number any more: lower the learning "
+                           "rate or the term's weight, or clip the gradient");
+    return kd2m_fail_within(context, status, "term '%s'", bound->term->text);
+}
+
 /* Value of one term and factor times its gradient, added where it belongs. */
 static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bound,
                                  const int32_t *labels) {
@@ -86,8 +106,8 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
         gradient.logits_stride = classes;
     }
     kd2m_metric_seek(bound->metric, objective->seed, objective->step);
-    KD2M_TRY(kd2m_metric_prepare(bound->metric, &bound->x, &bound->y));
-    KD2M_TRY(kd2m_metric_evaluate(bound->metric, &bound->x, &bound->y, &bound->last, &gradient));
+    KD2M_TRY(
+        kd2m_metric_evaluate_fresh(bound->metric, &bound->x, &bound->y, &bound->last, &gradient));
     if (kd2m_teacher_describe(objective->ends.teacher)->mode != KD2M_TEACHER_PAIRED)
         bound->last.pair_share = NAN; /* row i of one side is nothing to row i of the other */
     if (gradient.features)
@@ -95,9 +115,7 @@ static kd2m_status evaluate_term(kd2m_objective *objective, kd2m_bound_term *bou
     if (gradient.logits)
         add_logits_gradient(objective, bound, match ? match->student_drawn : NULL);
 cleanup:
-    return status == KD2M_OK
-               ? status
-               : kd2m_fail_within(objective->context, status, "term '%s'", bound->term->text);
+    return status == KD2M_OK ? status : blame(objective, bound, status);
 }
 
 static kd2m_status time_term(kd2m_objective *objective, kd2m_bound_term *bound,

@@ -217,6 +217,24 @@ static void test_strict_runs_are_the_same(void **state) {
     kd2m_context_free(context);
 }
 
+/* Features and logits that are not numbers are the training's outcome, not bad input. */
+static void test_divergence(void **state) {
+    (void)state;
+    static const char *const losses[] = {"ce + w2@features", "ce + energy@features", "ce + kd:T=4"};
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    kd2m_run_result result;
+    settings.clip = 0;
+    settings.lr = 1000;
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        settings.loss = losses[i];
+        EXPECT_STATUS(context, KD2M_ERROR_NUMERIC,
+                      kd2m_run(&result, context, testing_folder(), &settings, KD2M_RUN_FORCE));
+    }
+    EXPECT_MESSAGE(context, "what the student says is not a number any more");
+    kd2m_context_free(context);
+}
+
 static void test_failing_allocations(void **state) {
     (void)state;
     kd2m_train_settings settings = small_settings();
@@ -250,6 +268,7 @@ int main(void) {
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_convergence_is_counted),
         cmocka_unit_test(test_strict_runs_are_the_same),
+        cmocka_unit_test(test_divergence),
         cmocka_unit_test(test_failing_allocations),
     };
     snprintf(teacher_path, sizeof teacher_path, "%s/teacher.safetensors", testing_folder());

@@ -4,7 +4,7 @@
  * A run trains one net on a data set, alone or under a teacher, and leaves a folder:
  *     config.json        all settings, versions, seed, digests of data and teacher
  *     log.jsonl          one line an epoch: every loss term, its gradient's share, its solver's
- *                        certificate, accuracy
+ *                        certificate, accuracy; a last one tells what a run broke down of
  *     model.safetensors  the net alone, with the normalisation of its input
  *     checkpoint/        what --resume goes on from, to the bit
  *     result.json        the outcome

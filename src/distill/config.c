@@ -73,33 +73,46 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_config_read(kd2m_train_settings *out, json_t **config, kd2m_context *context,
+                             const char *path) {
+    *config = NULL;
+    json_t *found = NULL;
+    kd2m_status status = KD2M_OK;
+    kd2m_settings_default(&list, out);
+    KD2M_TRY(kd2m_json_read(context, &found, path));
+    const json_t *settings = json_object_get(found, "settings");
+    if (!json_is_object(settings) ||
+        json_integer_value(json_object_get(found, "format")) != CONFIG_FORMAT) {
+        status = kd2m_fail(context, KD2M_ERROR_INPUT, "%s: not a run's configuration of format %d",
+                           path, CONFIG_FORMAT);
+        goto cleanup;
+    }
+    KD2M_TRY(kd2m_settings_from_json(context, &list, out, settings, path));
+    KD2M_TRY(validate(context, out));
+    *config = found;
+    found = NULL;
+cleanup:
+    json_decref(found);
+    return status;
+}
+
 kd2m_status kd2m_config_settings(kd2m_train_settings *out, json_t **config, kd2m_context *context,
                                  const kd2m_run_folder *folder, const kd2m_train_settings *given) {
     *config = NULL;
     json_t *found = NULL;
     kd2m_status status = KD2M_OK;
-    kd2m_settings_default(&list, out);
     if (kd2m_file_exists(folder->config)) {
-        KD2M_TRY(kd2m_json_read(context, &found, folder->config));
-        const json_t *settings = json_object_get(found, "settings");
-        if (!json_is_object(settings) ||
-            json_integer_value(json_object_get(found, "format")) != CONFIG_FORMAT) {
-            status =
-                kd2m_fail(context, KD2M_ERROR_INPUT, "%s: not a run's configuration of format %d",
-                          folder->config, CONFIG_FORMAT);
-            goto cleanup;
-        }
-        KD2M_TRY(kd2m_settings_from_json(context, &list, out, settings, folder->config));
+        KD2M_TRY(kd2m_config_read(out, &found, context, folder->config));
         if (given)
-            KD2M_TRY(compare(context, settings, given, folder->config));
+            KD2M_TRY(compare(context, json_object_get(found, "settings"), given, folder->config));
     } else if (given) {
         *out = *given;
+        KD2M_TRY(validate(context, out));
     } else {
         status = kd2m_fail(context, KD2M_ERROR_USAGE,
                            "%s: no run to resume here (config.json is missing)", folder->path);
         goto cleanup;
     }
-    KD2M_TRY(validate(context, out));
     *config = found;
     found = NULL;
 cleanup:

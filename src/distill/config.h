@@ -4,6 +4,11 @@
 
 #include "trainer.h"
 
+/* Reads a config.json: the settings in it, whose texts live as long as *config (a new reference).
+ * Errors: KD2M_ERROR_INPUT, KD2M_ERROR_USAGE (no net), KD2M_ERROR_IO. */
+kd2m_status kd2m_config_read(kd2m_train_settings *out, json_t **config, kd2m_context *context,
+                             const char *path);
+
 /*
  * The settings to train with: those given, or with `given` NULL those of the run's config.json,
  * whose texts live as long as *config (to be json_decref'd; NULL where there is none yet).

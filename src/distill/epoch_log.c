@@ -91,3 +91,20 @@ cleanup:
     json_decref(line);
     return status;
 }
+
+kd2m_status kd2m_epoch_log_failure(kd2m_trainer *trainer, kd2m_run_folder *folder) {
+    kd2m_context *context = trainer->context;
+    const kd2m_run_state *state = &trainer->state;
+    uint64_t length;
+    json_t *line = json_object(), *message;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_json_set(context, line, "epoch", json_integer((json_int_t)state->epoch + 1)));
+    KD2M_TRY(kd2m_json_set(context, line, "step", json_integer((json_int_t)state->step + 1)));
+    KD2M_TRY(kd2m_json_string(context, &message, kd2m_context_message(context)));
+    KD2M_TRY(kd2m_json_set(context, line, "error", message));
+    KD2M_TRY(kd2m_json_set(context, line, "seconds", kd2m_json_real(state->seconds)));
+    KD2M_TRY(kd2m_run_folder_log(folder, line, &length));
+cleanup:
+    json_decref(line);
+    return status;
+}

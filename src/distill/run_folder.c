@@ -15,24 +15,30 @@
 #include "source.h"
 #include "writer.h"
 
-/* Calls visit on each entry's name but '.' and '..'; a folder that is not there has none. */
-static kd2m_status for_each_entry(kd2m_run_folder *folder, const char *path,
-                                  kd2m_status (*visit)(kd2m_run_folder *, const char *path,
-                                                       const char *name)) {
+#define LOG_LIMIT ((size_t)64 << 20)
+
+kd2m_status kd2m_folder_visit(kd2m_context *context, const char *path, kd2m_entry_visit visit,
+                              void *user) {
     kd2m_status status = KD2M_OK;
     DIR *entries = opendir(path);
     if (!entries)
-        return errno == ENOENT
-                   ? KD2M_OK
-                   : kd2m_fail(folder->context, KD2M_ERROR_IO, "%s: %s", path, strerror(errno));
+        return kd2m_fail(context, KD2M_ERROR_IO, "%s: can't be read: %s", path, strerror(errno));
     for (struct dirent *entry; status == KD2M_OK && (entry = readdir(entries));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            status = visit(folder, path, entry->d_name);
+            status = visit(user, path, entry->d_name);
     closedir(entries);
     return status;
 }
 
-static kd2m_status refuse_entry(kd2m_run_folder *folder, const char *path, const char *name) {
+/* The same for one of the run's folders; one that is not there has no entries. */
+static kd2m_status for_each_entry(kd2m_run_folder *folder, const char *path,
+                                  kd2m_entry_visit visit) {
+    return kd2m_file_exists(path) ? kd2m_folder_visit(folder->context, path, visit, folder)
+                                  : KD2M_OK;
+}
+
+static kd2m_status refuse_entry(void *user, const char *path, const char *name) {
+    const kd2m_run_folder *folder = user;
     return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
                      "%s is not empty (it has %s): choose another --out, go on with --resume, or "
                      "replace the run with --force",
@@ -40,7 +46,8 @@ static kd2m_status refuse_entry(kd2m_run_folder *folder, const char *path, const
 }
 
 /* A run that was killed in its first moments left at most its checkpoint folder. */
-static kd2m_status refuse_foreign(kd2m_run_folder *folder, const char *path, const char *name) {
+static kd2m_status refuse_foreign(void *user, const char *path, const char *name) {
+    const kd2m_run_folder *folder = user;
     if (strcmp(name, "checkpoint") == 0 || strstr(name, ".tmp-"))
         return KD2M_OK;
     return kd2m_fail(folder->context, KD2M_ERROR_USAGE,
@@ -49,7 +56,8 @@ static kd2m_status refuse_foreign(kd2m_run_folder *folder, const char *path, con
 }
 
 /* What a killed run may have left half-written. */
-static kd2m_status remove_temporary(kd2m_run_folder *folder, const char *path, const char *name) {
+static kd2m_status remove_temporary(void *user, const char *path, const char *name) {
+    const kd2m_run_folder *folder = user;
     kd2m_status status = KD2M_OK;
     char *file = NULL;
     if (!strstr(name, ".tmp-"))
@@ -103,8 +111,7 @@ cleanup:
     return status;
 }
 
-kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, const char *path,
-                                 kd2m_run_mode mode) {
+kd2m_status kd2m_run_folder_look(kd2m_run_folder **out, kd2m_context *context, const char *path) {
     *out = NULL;
     kd2m_run_folder *folder = NULL;
     kd2m_status status = KD2M_OK;
@@ -113,6 +120,19 @@ kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, c
     folder->lock = -1;
     KD2M_TRY(kd2m_text_copy(context, &folder->path, path));
     KD2M_TRY(name_files(folder));
+    *out = folder;
+    folder = NULL;
+cleanup:
+    kd2m_run_folder_close(folder);
+    return status;
+}
+
+kd2m_status kd2m_run_folder_open(kd2m_run_folder **out, kd2m_context *context, const char *path,
+                                 kd2m_run_mode mode) {
+    *out = NULL;
+    kd2m_run_folder *folder = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_run_folder_look(&folder, context, path));
     if (mode == KD2M_RUN_NEW)
         KD2M_TRY(for_each_entry(folder, path, refuse_entry));
     else if (!kd2m_file_exists(folder->config))
@@ -200,6 +220,35 @@ cleanup:
     if (file >= 0)
         close(file);
     kd2m_text_free(context, text);
+    return status;
+}
+
+kd2m_status kd2m_run_log_read(json_t **out, kd2m_context *context, const char *path) {
+    *out = NULL;
+    char *text = NULL, *end;
+    size_t size, count = 0;
+    kd2m_source *source = NULL;
+    json_t *lines = json_array(), *line;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_source_open(&source, context, path));
+    KD2M_TRY(kd2m_source_read_all(source, (void **)&text, &size, LOG_LIMIT));
+    for (char *at = text; (end = memchr(at, '\n', size - (size_t)(at - text))); at = end + 1) {
+        count++;
+        status = kd2m_json_parse(context, &line, at, (size_t)(end - at), path);
+        if (status == KD2M_ERROR_INPUT)
+            kd2m_fail(context, status, "%s: line %zu is not JSON", path, count);
+        if (status != KD2M_OK)
+            goto cleanup;
+        if (json_array_append_new(lines, line) != 0) {
+            status = kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory for %s", path);
+            goto cleanup;
+        }
+    }
+    *out = json_incref(lines);
+cleanup:
+    json_decref(lines);
+    kd2m_free(context, text);
+    kd2m_source_close(source);
     return status;
 }
 

@@ -21,6 +21,9 @@ typedef struct kd2m_run_folder {
     int lock;  /* descriptor that holds the folder for this process */
 } kd2m_run_folder;
 
+/* Names the folder's files without taking hold of it: for those who only read. */
+kd2m_status kd2m_run_folder_look(kd2m_run_folder **out, kd2m_context *context, const char *path);
+
 /*
  * Takes hold of the folder, made where missing, as `mode` says. Errors: KD2M_ERROR_USAGE for a
  * folder that is not empty (NEW), not a run (FORCE, RESUME), or in use by another process.
@@ -33,7 +36,17 @@ void kd2m_run_folder_close(kd2m_run_folder *folder);
 /* Appends one line to the log, whole or not at all, and tells the log's length after it. */
 kd2m_status kd2m_run_folder_log(kd2m_run_folder *folder, const json_t *line, uint64_t *length);
 
+/* *out = the whole lines of the log at `path` as one JSON list, a new reference; what stands behind
+ * the last newline is being written, or was when its run was killed. Errors: KD2M_ERROR_INPUT. */
+kd2m_status kd2m_run_log_read(json_t **out, kd2m_context *context, const char *path);
+
 /* Cuts the log back to `length` bytes. Errors: KD2M_ERROR_INPUT when it has fewer. */
 kd2m_status kd2m_run_folder_cut_log(kd2m_run_folder *folder, uint64_t length);
+
+/* Calls visit(user, path, name) on each entry of a folder but '.' and '..', in no order, until one
+ * fails. Errors: KD2M_ERROR_IO where the folder can't be read. */
+typedef kd2m_status (*kd2m_entry_visit)(void *user, const char *path, const char *name);
+kd2m_status kd2m_folder_visit(kd2m_context *context, const char *path, kd2m_entry_visit visit,
+                              void *user);
 
 #endif

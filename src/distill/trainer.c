@@ -406,12 +406,15 @@ kd2m_status kd2m_trainer_run(kd2m_trainer *trainer, kd2m_run_folder *folder) {
     }
 cleanup:
     kd2m_meter_end(&meter);
-    if (status != KD2M_ERROR_INTERRUPTED)
+    if (status != KD2M_ERROR_INTERRUPTED && status != KD2M_ERROR_NUMERIC)
         return status;
     tell_clock(trainer);
-    kd2m_status written = kd2m_checkpoint_write(trainer, folder);
-    return written != KD2M_OK
-               ? written
+    kd2m_status written = status == KD2M_ERROR_NUMERIC ? kd2m_epoch_log_failure(trainer, folder)
+                                                       : kd2m_checkpoint_write(trainer, folder);
+    if (written != KD2M_OK)
+        return written;
+    return status == KD2M_ERROR_NUMERIC
+               ? status
                : kd2m_fail(context, status, "interrupted in epoch %zu of %zu: go on with --resume",
                            state->epoch + 1, epochs);
 }

@@ -83,6 +83,10 @@ kd2m_status kd2m_trainer_outcome(kd2m_trainer *trainer, kd2m_tensors **out);
 kd2m_status kd2m_epoch_log(kd2m_trainer *trainer, kd2m_run_folder *folder,
                            const kd2m_evaluation *validation, double lr);
 
+/* Writes the log's last line, of a run that broke down: where, and the context's message. The run
+ * that is resumed cuts it off. */
+kd2m_status kd2m_epoch_log_failure(kd2m_trainer *trainer, kd2m_run_folder *folder);
+
 /* Sets a term's counts as keys of `line`. */
 kd2m_status kd2m_counts_to_json(kd2m_context *context, json_t *line,
                                 const kd2m_term_counts *counts);

@@ -12,12 +12,11 @@
 #include "memory.h"
 #include "outputs.h"
 #include "progress.h"
+#include "run_folder.h"
 #include "score.h"
-#include "source.h"
 #include "study_internal.h"
 #include "writer.h"
 
-#define LOG_LIMIT ((size_t)64 << 20)
 #define SIGNS_PER_LEASE 4.0
 
 /* What the trial's context calls back. */
@@ -82,26 +81,14 @@ static kd2m_status create_context(host *h, kd2m_context **out) {
 
 /* *out = the log's lines as one JSON list; owned. */
 static kd2m_status read_epochs(kd2m_context *context, const char *folder, char **out) {
-    char *path = NULL, *text = NULL;
-    size_t size;
-    kd2m_source *source = NULL;
-    json_t *list = json_array(), *line = NULL;
+    char *path = NULL;
+    json_t *lines = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_join_path(context, &path, folder, "log.jsonl"));
-    KD2M_TRY(kd2m_source_open(&source, context, path));
-    KD2M_TRY(kd2m_source_read_all(source, (void **)&text, &size, LOG_LIMIT));
-    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
-        KD2M_TRY(kd2m_json_parse(context, &line, at, (size_t)(end - at), path));
-        if (json_array_append_new(list, line) != 0) {
-            status = kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory for a trial's log");
-            goto cleanup;
-        }
-    }
-    KD2M_TRY(kd2m_json_text(context, out, list, 1));
+    KD2M_TRY(kd2m_run_log_read(&lines, context, path));
+    KD2M_TRY(kd2m_json_text(context, out, lines, 1));
 cleanup:
-    json_decref(list);
-    kd2m_source_close(source);
-    kd2m_free(context, text);
+    json_decref(lines);
     kd2m_free(context, path);
     return status;
 }

@@ -198,6 +198,39 @@ static void test_convergence_is_counted(void **state) {
     EXPECT_MESSAGE(context, "epoch 1, step 1: term 'cond(sinkhorn:iters=1)': cond(sinkhorn:");
     EXPECT_MESSAGE(context, "did not converge: gap ");
     EXPECT_MESSAGE(context, "raise iters= or eps=");
+    line = read_json(folder, "log.jsonl");
+    assert_int_equal(number_of(line, "epoch"), 1);
+    assert_int_equal(number_of(line, "step"), 1);
+    assert_non_null(
+        strstr(json_string_value(json_object_get(line, "error")), "epoch 1, step 1: term 'cond("));
+    json_decref(line);
+    kd2m_context_free(context);
+}
+
+/* A loss that is no number any more ends the log; a resumed run breaks down at the same step, with
+ * the very same log. */
+static void test_breakdowns_are_logged_once(void **state) {
+    (void)state;
+    kd2m_context *context = testing_context(1);
+    kd2m_train_settings settings = small_settings();
+    kd2m_run_result result;
+    const char *folder = testing_folder();
+    size_t sizes[2];
+    settings.loss = "ce";
+    settings.clip = 0;
+    settings.lr = 1000;
+    settings.warmup = 4;
+    for (int sitting = 0; sitting < 2; sitting++) {
+        EXPECT_STATUS(context, KD2M_ERROR_NUMERIC,
+                      kd2m_run(&result, context, folder, &settings, KD2M_RUN_RESUME));
+        EXPECT_MESSAGE(context, "not a number any more");
+        char *log = fixture_read(folder, "log.jsonl", &sizes[sitting]);
+        log[sizes[sitting] - 1] = '\0';
+        char *last = strrchr(log, '\n');
+        assert_non_null(last ? strstr(last, "\"error\":\"epoch ") : NULL);
+        free(log);
+    }
+    EXPECT_CLOSE((double)sizes[0], (double)sizes[1], 16, 0); /* the seconds' digits */
     kd2m_context_free(context);
 }
 
@@ -267,6 +300,7 @@ int main(void) {
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_convergence_is_counted),
+        cmocka_unit_test(test_breakdowns_are_logged_once),
         cmocka_unit_test(test_strict_runs_are_the_same),
         cmocka_unit_test(test_divergence),
         cmocka_unit_test(test_failing_allocations),

@@ -141,6 +141,22 @@ kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json) 
     return cli_print_table_as(context, table, json ? kd2m_table_to_json : kd2m_table_to_text);
 }
 
+kd2m_status cli_print_table_in(kd2m_context *context, kd2m_table *table, const char *form) {
+    static const struct {
+        const char *name;
+        kd2m_status (*render)(const kd2m_table *, char **);
+    } forms[] = {
+        {"text", kd2m_table_to_text},
+        {"json", kd2m_table_to_json},
+        {"csv", kd2m_table_to_csv},
+        {"markdown", kd2m_table_to_markdown},
+    };
+    size_t i = 0;
+    while (strcmp(forms[i].name, form) != 0)
+        i++;
+    return cli_print_table_as(context, table, forms[i].render);
+}
+
 kd2m_status cli_print_json(json_t *object) {
     if (!object)
         return cli_fail(KD2M_ERROR_USAGE, "no JSON can be made: a name in it is not UTF-8 text");
@@ -152,6 +168,25 @@ kd2m_status cli_print_json(json_t *object) {
 
 json_t *cli_real(double value) {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+static int is_word(const char *text, const char *words) {
+    size_t length = strlen(text);
+    for (const char *at = words; *at;) {
+        size_t next = strcspn(at, "|");
+        if (next == length && memcmp(at, text, length) == 0)
+            return 1;
+        at += next + (at[next] == '|');
+    }
+    return 0;
+}
+
+error_t cli_take_word(struct argp_state *state, const struct argp_option *option, char *text,
+                      const char **out) {
+    if (!is_word(text, option->arg))
+        argp_error(state, "--%s takes %s, not '%s'", option->name, option->arg, text);
+    *out = text;
+    return 0;
 }
 
 /* The options that every command takes. */

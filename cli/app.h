@@ -68,6 +68,14 @@ kd2m_status cli_print_table_as(kd2m_context *context, kd2m_table *table,
 /* The same as text or JSON. */
 kd2m_status cli_print_table(kd2m_context *context, kd2m_table *table, int json);
 
+/* The same in one of these forms. */
+#define CLI_TABLE_FORMS "text|json|csv|markdown"
+kd2m_status cli_print_table_in(kd2m_context *context, kd2m_table *table, const char *form);
+
+/* *out = `text`, one of the words of the option's argument 'a|b|c'; another is wrong use. */
+error_t cli_take_word(struct argp_state *state, const struct argp_option *option, char *text,
+                      const char **out);
+
 /* Prints `object` (taken over) on stdout with a newline. */
 kd2m_status cli_print_json(json_t *object);
 

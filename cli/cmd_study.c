@@ -21,7 +21,7 @@ static const struct argp_option options[] = {
      "Print this of the study as it stands, and do no more", 1},
     {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1|alarm_recall", 0,
      "What results are told in (default: what the plan chooses by)", 1},
-    {"as", KEY_AS, "text|json|csv|markdown", 0, "How tables are printed (default: text)", 1},
+    {"as", KEY_AS, CLI_TABLE_FORMS, 0, "How tables are printed (default: text)", 1},
     {"estimate", KEY_ESTIMATE, NULL, 0, "Tell what the study will take, and do no more", 1},
     {"budget", KEY_BUDGET, "TIME", 0,
      "What it may take, e.g. 90m or 2h: with --estimate, what of it fits; without, a study that "
@@ -29,25 +29,6 @@ static const struct argp_option options[] = {
      1},
     {0},
 };
-
-static int is_word(const char *text, const char *words) {
-    size_t length = strlen(text);
-    for (const char *at = words; *at;) {
-        size_t next = strcspn(at, "|");
-        if (next == length && memcmp(at, text, length) == 0)
-            return 1;
-        at += next + (at[next] == '|');
-    }
-    return 0;
-}
-
-static error_t take_word(struct argp_state *state, const struct argp_option *option, char *text,
-                         const char **out) {
-    if (!is_word(text, option->arg))
-        argp_error(state, "--%s takes %s, not '%s'", option->name, option->arg, text);
-    *out = text;
-    return 0;
-}
 
 /* Seconds of '90m', '2h', '1.5d' or '300s'. */
 static error_t take_time(struct argp_state *state, const char *text, double *out) {
@@ -81,11 +62,11 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     case KEY_BUDGET:
         return take_time(state, text, &given->budget);
     case KEY_SHOW:
-        return take_word(state, &options[2], text, &given->show);
+        return cli_take_word(state, &options[2], text, &given->show);
     case KEY_SCORE:
-        return take_word(state, &options[3], text, &given->score);
+        return cli_take_word(state, &options[3], text, &given->score);
     case KEY_AS:
-        return take_word(state, &options[4], text, &given->as);
+        return cli_take_word(state, &options[4], text, &given->as);
     case ARGP_KEY_ARG:
         if (given->plan)
             argp_error(state, "'%s' is one argument too many", text);
@@ -111,22 +92,6 @@ static kd2m_status make_table(kd2m_study *study, const study_options *given, kd2
     if (strcmp(what, "claims") == 0)
         return kd2m_study_claims(out, study, given->score);
     return kd2m_study_results(out, study, given->score);
-}
-
-static kd2m_status print_table(kd2m_context *context, kd2m_table *table, const char *as) {
-    static const struct {
-        const char *name;
-        kd2m_status (*render)(const kd2m_table *, char **);
-    } forms[] = {
-        {"text", kd2m_table_to_text},
-        {"json", kd2m_table_to_json},
-        {"csv", kd2m_table_to_csv},
-        {"markdown", kd2m_table_to_markdown},
-    };
-    size_t i = 0;
-    while (strcmp(forms[i].name, as) != 0)
-        i++;
-    return cli_print_table_as(context, table, forms[i].render);
 }
 
 /* Before a study begins: what it will take, on stderr; one beyond the budget is not begun. */
@@ -169,7 +134,7 @@ static kd2m_status follow(kd2m_context *context, const study_options *given,
         status = given->estimate ? kd2m_study_estimate(&table, &seconds, study, given->budget)
                                  : make_table(study, given, &table);
     kd2m_study_free(study);
-    return status == KD2M_OK ? print_table(context, table, given->as) : status;
+    return status == KD2M_OK ? cli_print_table_in(context, table, given->as) : status;
 }
 
 int cli_study(int argc, char **argv) {

@@ -9,6 +9,7 @@
 #include "kd2m/distill.h"
 #include "kd2m/metric.h"
 #include "kd2m/model.h"
+#include "kd2m/runs.h"
 #include "kd2m/sample.h"
 #include "kd2m/settings.h"
 #include "kd2m/stats.h"

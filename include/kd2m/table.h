@@ -24,6 +24,9 @@ typedef enum kd2m_column_type {
 /* Makes an empty table; `name` (copied) is its JSON key and its title. */
 KD2M_API kd2m_status kd2m_table_create(kd2m_table **out, kd2m_context *context, const char *name);
 
+/* For `digits` of a KD2M_COLUMN_REAL: as many as each number takes, '0.05', '1e-05'. */
+#define KD2M_DIGITS_SHORTEST (-1)
+
 /* Frees the table. NULL is fine. */
 KD2M_API void kd2m_table_free(kd2m_table *table);
 

@@ -75,7 +75,8 @@ kd2m_status kd2m_table_add_column(kd2m_table *table, const char *key, const char
                                   kd2m_column_type type, int digits) {
     kd2m_context *context = table->context;
     kd2m_status status = KD2M_OK;
-    if (table->row_count > 0 || digits < 0 || digits > 15)
+    int lowest = type == KD2M_COLUMN_REAL ? KD2M_DIGITS_SHORTEST : 0;
+    if (table->row_count > 0 || digits < lowest || digits > 15)
         return kd2m_fail(context, KD2M_ERROR_USAGE,
                          "table '%s': column '%s' comes after rows or has %d digits", table->name,
                          key, digits);
@@ -200,6 +201,8 @@ static const char *cell_text(char number[NUMBER_SIZE], const column *of, const c
         return what->text;
     if (of->type == KD2M_COLUMN_INTEGER)
         snprintf(number, NUMBER_SIZE, "%lld", (long long)what->integer);
+    else if (of->digits == KD2M_DIGITS_SHORTEST)
+        kd2m_format_number(number, what->real);
     else if (of->type == KD2M_COLUMN_REAL || !isfinite(what->sd))
         snprintf(number, NUMBER_SIZE, "%.*f", of->digits, what->real);
     else

@@ -88,7 +88,6 @@ kd2m_status kd2m_config_read(kd2m_train_settings *out, json_t **config, kd2m_con
         goto cleanup;
     }
     KD2M_TRY(kd2m_settings_from_json(context, &list, out, settings, path));
-    KD2M_TRY(validate(context, out));
     *config = found;
     found = NULL;
 cleanup:
@@ -107,12 +106,12 @@ kd2m_status kd2m_config_settings(kd2m_train_settings *out, json_t **config, kd2m
             KD2M_TRY(compare(context, json_object_get(found, "settings"), given, folder->config));
     } else if (given) {
         *out = *given;
-        KD2M_TRY(validate(context, out));
     } else {
         status = kd2m_fail(context, KD2M_ERROR_USAGE,
                            "%s: no run to resume here (config.json is missing)", folder->path);
         goto cleanup;
     }
+    KD2M_TRY(validate(context, out));
     *config = found;
     found = NULL;
 cleanup:

@@ -5,7 +5,7 @@
 #include "trainer.h"
 
 /* Reads a config.json: the settings in it, whose texts live as long as *config (a new reference).
- * Errors: KD2M_ERROR_INPUT, KD2M_ERROR_USAGE (no net), KD2M_ERROR_IO. */
+ * Errors: KD2M_ERROR_INPUT, KD2M_ERROR_IO. */
 kd2m_status kd2m_config_read(kd2m_train_settings *out, json_t **config, kd2m_context *context,
                              const char *path);
 

@@ -231,6 +231,16 @@ expect 2 "say which" "$kd2m" data --out samples
 expect 1 "a.npy" "$kd2m" data $small --out a.npy/samples
 [ ! -e f2.safetensors ] && [ ! -e run5 ] || { echo "FAILED: refused, but something was written"; failures=$((failures + 1)); }
 
+# lists of runs
+expect 2 "did you mean 'lr'" "$kd2m" runs --where lrr=0.1
+expect 2 "'lr' is no condition" "$kd2m" runs --where lr
+expect 2 "lr is a number" "$kd2m" runs --where lr=high
+expect 2 "no setting or result 'accuracy'" "$kd2m" runs --sort accuracy
+expect 2 "--as takes text" "$kd2m" runs --as html
+expect 1 "nowhere: can't be read" "$kd2m" runs nowhere
+echo '{' >halved/result.json
+"$kd2m" runs . --where state=damaged | grep -q '^./halved .*not JSON' || { echo "FAILED: a damaged run is not told"; failures=$((failures + 1)); }
+
 mkdir foreign && echo hello >foreign/file
 expect 2 "not a run" "$kd2m" train --data $small --model cnn1d --force --out foreign
 [ -s foreign/file ] || { echo "FAILED: --force removed a stranger's file"; failures=$((failures + 1)); }

@@ -59,6 +59,9 @@ grep -q '"part": "noise"' "$folder/torn.json" || fail "no figures under shift"
 (study "$folder/plan.json" --out "$folder/torn") >/dev/null
 (study --out "$folder/torn" --show trials --as csv) >"$folder/after"
 cmp "$folder/before" "$folder/after"
+# trials are runs
+[ "$("$kd2m" runs "$folder/torn" --where state=done --as csv | wc -l)" -eq "$(wc -l <"$folder/before")" ] ||
+    fail "not every trial is listed as a run: $("$kd2m" runs "$folder/torn")"
 echo "$hit kills: the same figures"
 
 # Ctrl-C

@@ -47,6 +47,29 @@ static json_t *parse_json(const kd2m_table *table) {
     return value;
 }
 
+static void numbers_take_what_they_need(void **state) {
+    static const double values[] = {0.05, 1e-5, 3, 1.0 / 3, NAN};
+    kd2m_table *table = NULL;
+    (void)state;
+    EXPECT_OK(context, kd2m_table_create(&table, context, "rates"));
+    EXPECT_STATUS(
+        context, KD2M_ERROR_USAGE,
+        kd2m_table_add_column(table, "n", "n", KD2M_COLUMN_MEAN_SD, KD2M_DIGITS_SHORTEST));
+    EXPECT_OK(context,
+              kd2m_table_add_column(table, "lr", "lr", KD2M_COLUMN_REAL, KD2M_DIGITS_SHORTEST));
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        EXPECT_OK(context, kd2m_table_add_row(table));
+        EXPECT_OK(context, kd2m_table_set_real(table, "lr", values[i]));
+    }
+    expect_text(table, "                lr\n"
+                       "              0.05\n"
+                       "             1e-05\n"
+                       "                 3\n"
+                       "0.3333333333333333\n"
+                       "                 -\n");
+    kd2m_table_free(table);
+}
+
 static void text_is_aligned(void **state) {
     kd2m_table *table = create();
     (void)state;
@@ -248,7 +271,7 @@ static void wrong_use_is_refused(void **state) {
     EXPECT_STATUS(context, KD2M_ERROR_USAGE, kd2m_table_set_text(table, "name", "no row yet"));
     EXPECT_MESSAGE(context, "table 'students'");
     EXPECT_STATUS(context, KD2M_ERROR_USAGE,
-                  kd2m_table_add_column(table, "x", "X", KD2M_COLUMN_REAL, -1));
+                  kd2m_table_add_column(table, "x", "X", KD2M_COLUMN_REAL, -2));
     EXPECT_STATUS(context, KD2M_ERROR_USAGE,
                   kd2m_table_add_column(table, "x", "X", KD2M_COLUMN_REAL, 16));
     EXPECT_STATUS(context, KD2M_ERROR_USAGE,
@@ -281,6 +304,7 @@ static void text_that_is_not_utf8_is_no_json(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_take_what_they_need),
         cmocka_unit_test(text_is_aligned),
         cmocka_unit_test(lines_have_no_tail),
         cmocka_unit_test(json_keeps_all),

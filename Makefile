@@ -1,4 +1,5 @@
 # make demo: the main job; make check: all tests. Both install what is missing (Debian) and build.
+# CMAKE_FLAGS=-DKD2M_WERROR=ON and CTEST_FLAGS=-j2, say, reach the configuration and the tests.
 PACKAGES = build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev \
            liblapacke-dev zlib1g-dev libjansson-dev libkissfft-dev libsamplerate0-dev libboost-dev \
            libsqlite3-dev libcmocka-dev
@@ -11,10 +12,10 @@ demo: build
 	build/release/bin/kd2m demo --force --out runs/demo
 
 check: build
-	ctest --test-dir build/release --output-on-failure
+	ctest --test-dir build/release --output-on-failure $(CTEST_FLAGS)
 
 build: packages
-	cmake --preset release
+	cmake --preset release $(CMAKE_FLAGS)
 	cmake --build build/release
 
 packages:

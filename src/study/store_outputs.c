@@ -1,0 +1,58 @@
+/* What nets say, in the study's data base: see store.h. */
+#include "context.h"
+#include "store_internal.h"
+
+typedef struct outputs_key {
+    int64_t trial;
+    const char *part;
+    bool found;
+} outputs_key;
+
+static void bind_key(void *user, sqlite3_stmt *statement) {
+    const outputs_key *key = user;
+    sqlite3_bind_int64(statement, 1, key->trial);
+    sqlite3_bind_text(statement, 2, key->part, -1, SQLITE_STATIC);
+}
+
+static kd2m_status note_found(void *user, sqlite3_stmt *row) {
+    (void)row;
+    ((outputs_key *)user)->found = true;
+    return KD2M_OK;
+}
+
+kd2m_status kd2m_store_has_outputs(kd2m_store *store, int64_t trial, const char *part, bool *out) {
+    outputs_key key = {trial, part, false};
+    kd2m_status status = kd2m_store_query(
+        store, "SELECT 1 FROM outputs WHERE trial = ? AND part = ?", bind_key, note_found, &key);
+    *out = key.found;
+    return status;
+}
+
+kd2m_status kd2m_store_add_outputs(kd2m_store *store, int64_t trial, const char *part,
+                                   const kd2m_outputs *outputs) {
+    sqlite3_stmt *statement = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(
+        kd2m_store_prepare(store, &statement, "INSERT OR REPLACE INTO outputs VALUES(?,?,?,?,?)"));
+    sqlite3_bind_int64(statement, 1, trial);
+    sqlite3_bind_text(statement, 2, part, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)outputs->classes);
+    sqlite3_bind_blob64(statement, 4, outputs->labels, outputs->rows * sizeof *outputs->labels,
+                        SQLITE_STATIC);
+    sqlite3_bind_blob64(statement, 5, outputs->logits,
+                        outputs->rows * outputs->classes * sizeof *outputs->logits, SQLITE_STATIC);
+    KD2M_TRY(kd2m_store_carry_out(store, statement, "keeping what a net says"));
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_store_note_reading(kd2m_store *store, const char *what) {
+    sqlite3_stmt *statement = NULL;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(
+        kd2m_store_prepare(store, &statement, "INSERT INTO reading VALUES(datetime('now'), ?)"));
+    sqlite3_bind_text(statement, 1, what, -1, SQLITE_STATIC);
+    KD2M_TRY(kd2m_store_carry_out(store, statement, "noting that test data are read"));
+cleanup:
+    return status;
+}

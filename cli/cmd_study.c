@@ -17,7 +17,7 @@ static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "The study's folder", 1},
     {"final", KEY_FINAL, NULL, 0,
      "When all is trained: read the test data and the shifts, which nothing did before", 1},
-    {"show", KEY_SHOW, "results|claims|winners|trials|progress", 0,
+    {"show", KEY_SHOW, "results|claims|samples|mcnemar|winners|trials|progress", 0,
      "Print this of the study as it stands, and do no more", 1},
     {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1|alarm_recall", 0,
      "What results are told in (default: what the plan chooses by)", 1},
@@ -29,6 +29,26 @@ static const struct argp_option options[] = {
      1},
     {0},
 };
+
+/* What --show prints; some in the score that --score names. */
+static const struct {
+    const char *name;
+    kd2m_status (*make)(kd2m_table **, kd2m_study *);
+    kd2m_status (*make_of_score)(kd2m_table **, kd2m_study *, const char *score);
+} tables[] = {
+    {"results", NULL, kd2m_study_results},   {"claims", NULL, kd2m_study_claims},
+    {"samples", kd2m_study_samples, NULL},   {"mcnemar", kd2m_study_mcnemar, NULL},
+    {"winners", kd2m_study_winners, NULL},   {"trials", kd2m_study_trials, NULL},
+    {"progress", kd2m_study_progress, NULL},
+};
+
+/* Number of the table called `name`; without one, of what is printed in the end. */
+static size_t find_table(const char *name) {
+    size_t i = 0;
+    while (name && strcmp(tables[i].name, name) != 0)
+        i++;
+    return i;
+}
 
 /* Seconds of '90m', '2h', '1.5d' or '300s'. */
 static error_t take_time(struct argp_state *state, const char *text, double *out) {
@@ -75,6 +95,11 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     case ARGP_KEY_END:
         if (!given->out)
             argp_error(state, "no folder for the study: say --out DIR");
+        if (given->score && tables[find_table(given->show)].make)
+            argp_error(state,
+                       "--show %s knows no --score: leave it out (samples and mcnemar are about "
+                       "right answers, one by one, which no other score is a mean of)",
+                       given->show);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -82,16 +107,9 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 }
 
 static kd2m_status make_table(kd2m_study *study, const study_options *given, kd2m_table **out) {
-    const char *what = given->show ? given->show : "results";
-    if (strcmp(what, "winners") == 0)
-        return kd2m_study_winners(out, study);
-    if (strcmp(what, "trials") == 0)
-        return kd2m_study_trials(out, study);
-    if (strcmp(what, "progress") == 0)
-        return kd2m_study_progress(out, study);
-    if (strcmp(what, "claims") == 0)
-        return kd2m_study_claims(out, study, given->score);
-    return kd2m_study_results(out, study, given->score);
+    size_t i = find_table(given->show);
+    return tables[i].make ? tables[i].make(out, study)
+                          : tables[i].make_of_score(out, study, given->score);
 }
 
 /* Before a study begins: what it will take, on stderr; one beyond the budget is not begun. */

@@ -96,6 +96,17 @@ KD2M_API kd2m_status kd2m_study_winners(kd2m_table **out, kd2m_study *study);
 KD2M_API kd2m_status kd2m_study_results(kd2m_table **out, kd2m_study *study, const char *score);
 
 /*
+ * Sample by sample: the mean over samples of whether a net got it right, each averaged over the
+ * seeds, and its difference to each baseline, with 95 % bootstrap intervals over samples; those of
+ * one recording, machine or other group (docs/studies.md) are drawn together. Errors also:
+ * KD2M_ERROR_INTERRUPTED.
+ */
+KD2M_API kd2m_status kd2m_study_samples(kd2m_table **out, kd2m_study *study);
+
+/* McNemar's test of each method's net and each baseline's, seed by seed, on every part. */
+KD2M_API kd2m_status kd2m_study_mcnemar(kd2m_table **out, kd2m_study *study);
+
+/*
  * The method's claims on test and shifts: in how many cells matching features beats matching
  * outputs (the last baseline), and whether more so under shift and for the smallest student. Empty
  * before kd2m_study_final. Errors: KD2M_ERROR_USAGE for a plan without baselines.

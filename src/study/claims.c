@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "comparisons.h"
 #include "context.h"
 #include "figures.h"
 #include "kd2m/stats.h"
@@ -44,7 +45,7 @@ typedef struct claims {
 
 static bool is_baseline(const kd2m_plan *plan, size_t method) {
     for (size_t k = 0; k < plan->baseline_count; k++)
-        if (strcmp(plan->baselines[k], plan->methods[method].part.name) == 0)
+        if (kd2m_baseline_method(plan, k) == method)
             return true;
     return false;
 }
@@ -52,11 +53,10 @@ static bool is_baseline(const kd2m_plan *plan, size_t method) {
 /* The last baseline stands for matching outputs: of 'ce' and 'kd' the latter. */
 static kd2m_status find_outputs(claims *c) {
     const kd2m_plan *plan = c->study->plan;
-    for (size_t m = 0; m < plan->method_count && plan->baseline_count > 0; m++)
-        if (strcmp(plan->methods[m].part.name, plan->baselines[plan->baseline_count - 1]) == 0) {
-            c->outputs = m;
-            return KD2M_OK;
-        }
+    if (plan->baseline_count > 0) {
+        c->outputs = kd2m_baseline_method(plan, plan->baseline_count - 1);
+        return KD2M_OK;
+    }
     return kd2m_fail(c->context, KD2M_ERROR_USAGE,
                      "the plan has no baseline to test claims against: a method called 'kd', or "
                      "\"baselines\"");

@@ -4,33 +4,26 @@
 #include <math.h>
 #include <string.h>
 
+#include "comparisons.h"
 #include "context.h"
 #include "memory.h"
 #include "score.h"
-
-static size_t part_count(const kd2m_plan_data *data) {
-    return 2 + data->shift_count;
-}
-
-static const char *part_name(const kd2m_plan_data *data, size_t part) {
-    return part == 0 ? "validation" : part == 1 ? "test" : data->shifts[part - 2].name;
-}
 
 static kd2m_status make_rows(kd2m_figures *f) {
     const kd2m_plan *plan = f->study->plan;
     size_t count = 0, next = 0;
     kd2m_status status = KD2M_OK;
     for (size_t d = 0; d < plan->data_count; d++)
-        count += part_count(&plan->data[d]) * plan->student_count * plan->method_count;
+        count += kd2m_part_count(&plan->data[d]) * plan->student_count * plan->method_count;
     KD2M_TRY(kd2m_alloc(f->context, (void **)&f->rows, count, sizeof *f->rows));
     KD2M_TRY(kd2m_alloc(f->context, (void **)&f->values, count * plan->seeds, sizeof *f->values));
     for (size_t i = 0; i < count * plan->seeds; i++)
         f->values[i] = NAN;
     for (size_t d = 0; d < plan->data_count; d++)
-        for (size_t p = 0; p < part_count(&plan->data[d]); p++)
+        for (size_t p = 0; p < kd2m_part_count(&plan->data[d]); p++)
             for (size_t s = 0; s < plan->student_count; s++)
                 for (size_t m = 0; m < plan->method_count; m++, next++)
-                    f->rows[next] = (kd2m_figure){d, s, m, part_name(&plan->data[d], p),
+                    f->rows[next] = (kd2m_figure){d, s, m, kd2m_part_name(&plan->data[d], p),
                                                   f->values + next * plan->seeds};
     f->count = count;
 cleanup:
@@ -65,19 +58,11 @@ static kd2m_status take_outputs(void *user, sqlite3_stmt *row) {
     kd2m_figure *to = kd2m_figures_find(w->figures, (size_t)sqlite3_column_int64(row, 1),
                                         (size_t)sqlite3_column_int64(row, 2),
                                         (size_t)sqlite3_column_int64(row, 3), part);
-    const kd2m_outputs outputs = {
-        .rows = (size_t)sqlite3_column_bytes(row, 7) / sizeof(int32_t),
-        .classes = (size_t)sqlite3_column_int64(row, 6),
-        .labels = sqlite3_column_blob(row, 7),
-        .logits = sqlite3_column_blob(row, 8),
-    };
-    size_t logits = (size_t)sqlite3_column_bytes(row, 8) / sizeof(float);
+    kd2m_outputs outputs;
     kd2m_status status = KD2M_OK;
     if (!to || repeat >= plan->seeds)
         return KD2M_OK;
-    if (outputs.classes == 0 || logits != outputs.rows * outputs.classes)
-        return kd2m_fail(w->figures->context, KD2M_ERROR_INPUT,
-                         "study.db: outputs of another size than their labels");
+    KD2M_TRY(kd2m_store_outputs_in(w->figures->study->store, row, 6, &outputs));
     if (w->trial != sqlite3_column_int64(row, 0)) {
         w->trial = sqlite3_column_int64(row, 0);
         w->threshold = INFINITY; /* without validation no alarm is ever raised */

@@ -7,29 +7,34 @@
 #include "memory.h"
 #include "outputs.h"
 #include "progress.h"
+#include "samples.h"
 
-static kd2m_status evaluate_part(kd2m_study *study, const kd2m_trial_row *row,
-                                 const json_t *training, const kd2m_plan_part *part) {
+static kd2m_status run_net(kd2m_study *study, const kd2m_trial_row *row, const json_t *training,
+                           const kd2m_plan_part *part) {
     kd2m_said said = {.context = study->context};
     char *folder = NULL;
-    bool there;
     kd2m_outputs outputs;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_store_has_outputs(study->store, row->trial, part->name, &there));
-    if (there)
-        return KD2M_OK;
     KD2M_TRY(kd2m_study_trial_folder(study, row->hash, &folder));
-    status = kd2m_outputs_of(&said, study->context, folder, training, part->settings, KD2M_TEST);
-    if (status != KD2M_OK) {
-        kd2m_fail_within(study->context, status, "part '%s'", part->name);
-        goto cleanup;
-    }
+    KD2M_TRY(kd2m_outputs_of(&said, study->context, folder, training, part->settings, KD2M_TEST));
     outputs = kd2m_said_outputs(&said);
     KD2M_TRY(kd2m_store_add_outputs(study->store, row->trial, part->name, &outputs));
 cleanup:
     kd2m_said_clear(&said);
     kd2m_free(study->context, folder);
     return status;
+}
+
+static kd2m_status evaluate_part(kd2m_study *study, const kd2m_trial_row *row,
+                                 const json_t *training, const kd2m_plan_part *part) {
+    bool there;
+    kd2m_status status = kd2m_store_has_outputs(study->store, row->trial, part->name, &there);
+    if (status == KD2M_OK && !there)
+        status = run_net(study, row, training, part);
+    if (status == KD2M_OK)
+        status = kd2m_study_keep_samples(study, &row->place, training, part, KD2M_TEST);
+    return status == KD2M_OK ? status
+                             : kd2m_fail_within(study->context, status, "part '%s'", part->name);
 }
 
 static bool is_reported(const kd2m_trial_row *row) {

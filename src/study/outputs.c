@@ -11,8 +11,8 @@
 
 /* The data of a part: the training's, those of `shift` over them. The net's own file holds the
  * transform that it was trained behind. */
-static kd2m_status part_settings(kd2m_context *context, const json_t *training, const json_t *shift,
-                                 json_t **kept, kd2m_data_settings *out) {
+kd2m_status kd2m_outputs_data(kd2m_context *context, const json_t *training, const json_t *shift,
+                              json_t **kept, kd2m_data_settings *out) {
     kd2m_train_settings values;
     kd2m_status status = KD2M_OK;
     *kept = json_deep_copy(training);
@@ -67,7 +67,7 @@ kd2m_status kd2m_outputs_of(kd2m_said *out, kd2m_context *context, const char *f
     kd2m_data_settings settings;
     kd2m_status status = KD2M_OK;
     *out = (kd2m_said){.context = context};
-    KD2M_TRY(part_settings(context, training, shift, &kept, &settings));
+    KD2M_TRY(kd2m_outputs_data(context, training, shift, &kept, &settings));
     KD2M_TRY(run_net(out, folder, &settings, split));
 cleanup:
     json_decref(kept);

@@ -22,6 +22,10 @@ kd2m_status kd2m_outputs_of(kd2m_said *out, kd2m_context *context, const char *f
                             const json_t *training, const json_t *shift, kd2m_split split);
 void kd2m_said_clear(kd2m_said *said);
 
+/* *out = the settings of that split's data; their texts are borrowed from *kept, the caller's. */
+kd2m_status kd2m_outputs_data(kd2m_context *context, const json_t *training, const json_t *shift,
+                              json_t **kept, kd2m_data_settings *out);
+
 /* The same as the store has it. */
 kd2m_outputs kd2m_said_outputs(const kd2m_said *said);
 

@@ -159,7 +159,7 @@ static kd2m_status check_shifts(const kd2m_plan *plan) {
 }
 
 static kd2m_status take_data(kd2m_plan *plan) {
-    static const char *const keys[] = {"name", "settings", "teacher", "shifts"};
+    static const char *const keys[] = {"name", "settings", "teacher", "shifts", "group"};
     kd2m_context *context = plan->context;
     const json_t *list;
     kd2m_status status = KD2M_OK;
@@ -173,6 +173,7 @@ static kd2m_status take_data(kd2m_plan *plan) {
         KD2M_TRY(take_teacher(context, object, data));
         KD2M_TRY(take_parts(context, object, "a shift", "shifts", "data", true, &data->shifts,
                             &data->shift_count));
+        KD2M_TRY(take_text(context, object, "a data set", "group", true, &data->group));
     }
     KD2M_TRY(check_shifts(plan));
     KD2M_TRY(check_names(context, "data sets", plan->data, plan->data_count, sizeof *plan->data));

@@ -26,6 +26,7 @@ typedef struct kd2m_plan_data {
     const char *teacher_path;
     kd2m_plan_part *shifts; /* other test data for the students trained on this set */
     size_t shift_count;
+    const char *group; /* column of what samples belong to, a machine; NULL: none is named */
 } kd2m_plan_data;
 
 typedef struct kd2m_plan_method {

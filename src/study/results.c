@@ -6,21 +6,20 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "comparisons.h"
 #include "context.h"
 #include "figures.h"
 #include "kd2m/stats.h"
 #include "memory.h"
 
 #define ALPHA 0.05
-#define MOST_BASELINES (sizeof((kd2m_plan *)NULL)->baselines / sizeof(char *))
 
 typedef struct results {
     kd2m_study *study;
     kd2m_context *context;
     kd2m_figures figures;
-    size_t (*numbers)[MOST_BASELINES]; /* of a figure's tests in the family; SIZE_MAX: none */
+    size_t (*numbers)[KD2M_MOST_BASELINES]; /* of a figure's tests in the family; SIZE_MAX: none */
     kd2m_mean_test *tests;
     kd2m_verdict *verdicts;
     size_t test_count;
@@ -28,29 +27,15 @@ typedef struct results {
 
 /* ---- differences ---- */
 
-static const kd2m_figure *baseline_of(const results *r, const kd2m_figure *of, size_t baseline) {
-    const kd2m_plan *plan = r->study->plan;
-    for (size_t m = 0; m < plan->method_count; m++)
-        if (strcmp(plan->methods[m].part.name, plan->baselines[baseline]) == 0)
-            return kd2m_figures_find(&r->figures, of->data, of->student, m, of->part);
-    return NULL;
-}
-
-/* Whether a method is an earlier baseline than `baseline`: their difference counts once. */
-static bool is_earlier_baseline(const results *r, const kd2m_figure *of, size_t baseline) {
-    const char *name = r->study->plan->methods[of->method].part.name;
-    for (size_t k = 0; k < baseline; k++)
-        if (strcmp(r->study->plan->baselines[k], name) == 0)
-            return true;
-    return false;
-}
-
 /* Tests the seeds that both have; without two of them there is nothing to test. */
 static kd2m_status test_difference(results *r, size_t row, size_t baseline, double *const sets[2]) {
-    const kd2m_figure *of = &r->figures.rows[row], *to = baseline_of(r, of, baseline);
+    const kd2m_plan *plan = r->study->plan;
+    const kd2m_figure *of = &r->figures.rows[row];
     r->numbers[row][baseline] = SIZE_MAX;
-    if (!to || to->method == of->method || is_earlier_baseline(r, of, baseline))
+    if (!kd2m_is_compared(plan, of->method, baseline))
         return KD2M_OK;
+    const kd2m_figure *to = kd2m_figures_find(&r->figures, of->data, of->student,
+                                              kd2m_baseline_method(plan, baseline), of->part);
     size_t count = kd2m_figures_common(&r->figures, (const kd2m_figure *[]){of, to}, 2, sets);
     if (count < 2)
         return KD2M_OK;
@@ -60,7 +45,8 @@ static kd2m_status test_difference(results *r, size_t row, size_t baseline, doub
 }
 
 static kd2m_status test_all(results *r) {
-    size_t seeds = r->study->plan->seeds, rows = r->figures.count, most = rows * MOST_BASELINES;
+    size_t seeds = r->study->plan->seeds, rows = r->figures.count,
+           most = rows * KD2M_MOST_BASELINES;
     double *pairs = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_alloc(r->context, (void **)&pairs, 2 * seeds, sizeof *pairs));
@@ -79,15 +65,10 @@ cleanup:
 
 /* ---- the table ---- */
 
-/* 'KIND_BASELINE' */
-static void column_key(char out[80], const char *kind, const char *baseline) {
-    snprintf(out, 80, "%s_%.60s", kind, baseline);
-}
-
 static kd2m_status add_columns(const results *r, kd2m_table *table) {
     static const char *const texts[] = {"data", "part", "student", "method"};
     const kd2m_plan *plan = r->study->plan;
-    char key[80], title[80];
+    char key[KD2M_KEY_SIZE], title[KD2M_KEY_SIZE];
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         KD2M_TRY(kd2m_table_add_column(table, texts[i], texts[i], KD2M_COLUMN_TEXT, 0));
@@ -95,17 +76,16 @@ static kd2m_status add_columns(const results *r, kd2m_table *table) {
     KD2M_TRY(
         kd2m_table_add_column(table, r->figures.score, r->figures.score, KD2M_COLUMN_MEAN_SD, 4));
     for (size_t k = 0; k < plan->baseline_count; k++) {
-        const char *name = plan->baselines[k];
-        column_key(key, "difference", name);
-        snprintf(title, sizeof title, "- %.60s", name);
+        kd2m_baseline_key(key, "difference", plan, k);
+        snprintf(title, sizeof title, "- %.60s", plan->baselines[k]);
         KD2M_TRY(kd2m_table_add_column(table, key, title, KD2M_COLUMN_REAL, 4));
-        column_key(key, "low", name);
+        kd2m_baseline_key(key, "low", plan, k);
         KD2M_TRY(kd2m_table_add_column(table, key, "from", KD2M_COLUMN_REAL, 4));
-        column_key(key, "high", name);
+        kd2m_baseline_key(key, "high", plan, k);
         KD2M_TRY(kd2m_table_add_column(table, key, "to", KD2M_COLUMN_REAL, 4));
-        column_key(key, "p", name);
+        kd2m_baseline_key(key, "p", plan, k);
         KD2M_TRY(kd2m_table_add_column(table, key, "Holm's p", KD2M_COLUMN_REAL, 4));
-        column_key(key, "verdict", name);
+        kd2m_baseline_key(key, "verdict", plan, k);
         KD2M_TRY(kd2m_table_add_column(table, key, "verdict", KD2M_COLUMN_TEXT, 0));
     }
 cleanup:
@@ -113,23 +93,23 @@ cleanup:
 }
 
 static kd2m_status add_difference(const results *r, kd2m_table *table, size_t row, size_t k) {
-    const char *name = r->study->plan->baselines[k];
-    char key[80];
+    const kd2m_plan *plan = r->study->plan;
+    char key[KD2M_KEY_SIZE];
     kd2m_status status = KD2M_OK;
     size_t number = r->numbers[row][k];
     if (number == SIZE_MAX)
         return KD2M_OK;
     const kd2m_mean_test *test = &r->tests[number];
     const kd2m_verdict *verdict = &r->verdicts[number];
-    column_key(key, "difference", name);
+    kd2m_baseline_key(key, "difference", plan, k);
     KD2M_TRY(kd2m_table_set_real(table, key, test->estimate));
-    column_key(key, "low", name);
+    kd2m_baseline_key(key, "low", plan, k);
     KD2M_TRY(kd2m_table_set_real(table, key, verdict->step_low));
-    column_key(key, "high", name);
+    kd2m_baseline_key(key, "high", plan, k);
     KD2M_TRY(kd2m_table_set_real(table, key, verdict->step_high));
-    column_key(key, "p", name);
+    kd2m_baseline_key(key, "p", plan, k);
     KD2M_TRY(kd2m_table_set_real(table, key, verdict->adjusted_p));
-    column_key(key, "verdict", name);
+    kd2m_baseline_key(key, "verdict", plan, k);
     KD2M_TRY(kd2m_table_set_text(table, key,
                                  verdict->sign > 0   ? "better"
                                  : verdict->sign < 0 ? "worse"

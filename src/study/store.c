@@ -27,6 +27,9 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS outputs(trial INTEGER NOT NULL, part TEXT NOT NULL,"
     " classes INTEGER NOT NULL, labels BLOB NOT NULL, logits BLOB NOT NULL,"
     " PRIMARY KEY(trial, part)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS samples(data INTEGER NOT NULL, part TEXT NOT NULL,"
+    " repeat INTEGER NOT NULL, keys BLOB NOT NULL, grouped_by TEXT, codes BLOB,"
+    " PRIMARY KEY(data, part, repeat)) WITHOUT ROWID;" /* not in a study of an earlier version */
     "CREATE TABLE IF NOT EXISTS reading(time TEXT NOT NULL, what TEXT NOT NULL);";
 
 /* ---- statements ---- */

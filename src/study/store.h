@@ -116,6 +116,26 @@ kd2m_status kd2m_store_has_outputs(kd2m_store *store, int64_t trial, const char 
 kd2m_status kd2m_store_add_outputs(kd2m_store *store, int64_t trial, const char *part,
                                    const kd2m_outputs *outputs);
 
+/* *out = the outputs in columns `first` (classes), first + 1 (labels) and first + 2 (logits) of a
+ * row, borrowed from it. Errors: KD2M_ERROR_INPUT where their sizes don't fit. */
+kd2m_status kd2m_store_outputs_in(kd2m_store *store, sqlite3_stmt *row, int first,
+                                  kd2m_outputs *out);
+
+/* Which samples a part has, in the outputs' order, for one of the report's seeds, which may choose
+ * them. */
+typedef struct kd2m_samples {
+    size_t rows;
+    const uint64_t *keys;  /* rows: see kd2m_dataset_read_keys */
+    const char *column;    /* that groups them; NULL: each stands by itself */
+    const int32_t *groups; /* rows; NULL without a column */
+} kd2m_samples;
+
+/* Which samples a part of a data set has for the seed place->repeat. */
+kd2m_status kd2m_store_has_samples(kd2m_store *store, const kd2m_place *place, const char *part,
+                                   bool *out);
+kd2m_status kd2m_store_add_samples(kd2m_store *store, const kd2m_place *place, const char *part,
+                                   const kd2m_samples *samples);
+
 /* Notes that test data are read, and when. */
 kd2m_status kd2m_store_note_reading(kd2m_store *store, const char *what);
 

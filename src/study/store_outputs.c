@@ -46,6 +46,73 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_store_outputs_in(kd2m_store *store, sqlite3_stmt *row, int first,
+                                  kd2m_outputs *out) {
+    *out = (kd2m_outputs){
+        .rows = (size_t)sqlite3_column_bytes(row, first + 1) / sizeof(int32_t),
+        .classes = (size_t)sqlite3_column_int64(row, first),
+        .labels = sqlite3_column_blob(row, first + 1),
+        .logits = sqlite3_column_blob(row, first + 2),
+    };
+    size_t logits = (size_t)sqlite3_column_bytes(row, first + 2) / sizeof(float);
+    return out->classes > 0 && logits == out->rows * out->classes
+               ? KD2M_OK
+               : kd2m_fail(store->context, KD2M_ERROR_INPUT,
+                           "study.db: outputs of another size than their labels");
+}
+
+/* ---- which samples they are about ---- */
+
+typedef struct samples_key {
+    const kd2m_place *place;
+    const char *part;
+    bool found;
+} samples_key;
+
+static void bind_samples(void *user, sqlite3_stmt *statement) {
+    const samples_key *key = user;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)key->place->data);
+    sqlite3_bind_text(statement, 2, key->part, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)key->place->repeat);
+}
+
+static kd2m_status note_samples(void *user, sqlite3_stmt *row) {
+    (void)row;
+    ((samples_key *)user)->found = true;
+    return KD2M_OK;
+}
+
+kd2m_status kd2m_store_has_samples(kd2m_store *store, const kd2m_place *place, const char *part,
+                                   bool *out) {
+    samples_key key = {place, part, false};
+    kd2m_status status =
+        kd2m_store_query(store, "SELECT 1 FROM samples WHERE data = ? AND part = ? AND repeat = ?",
+                         bind_samples, note_samples, &key);
+    *out = key.found;
+    return status;
+}
+
+kd2m_status kd2m_store_add_samples(kd2m_store *store, const kd2m_place *place, const char *part,
+                                   const kd2m_samples *samples) {
+    sqlite3_stmt *statement = NULL;
+    samples_key key = {place, part, false};
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(
+        kd2m_store_prepare(store, &statement, "INSERT OR IGNORE INTO samples VALUES(?,?,?,?,?,?)"));
+    bind_samples(&key, statement);
+    sqlite3_bind_blob64(statement, 4, samples->keys, samples->rows * sizeof *samples->keys,
+                        SQLITE_STATIC);
+    sqlite3_bind_text(statement, 5, samples->column, -1, SQLITE_STATIC);
+    if (samples->groups)
+        sqlite3_bind_blob64(statement, 6, samples->groups, samples->rows * sizeof *samples->groups,
+                            SQLITE_STATIC);
+    KD2M_TRY(kd2m_store_carry_out(store, statement, "keeping which samples a part has"));
+cleanup:
+    return status;
+}
+
+/* ---- the reading ---- */
+
 kd2m_status kd2m_store_note_reading(kd2m_store *store, const char *what) {
     sqlite3_stmt *statement = NULL;
     kd2m_status status = KD2M_OK;

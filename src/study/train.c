@@ -13,6 +13,7 @@
 #include "outputs.h"
 #include "progress.h"
 #include "run_folder.h"
+#include "samples.h"
 #include "score.h"
 #include "study_internal.h"
 #include "writer.h"
@@ -116,6 +117,7 @@ cleanup:
  * part there is none. */
 static kd2m_status judge(kd2m_study *study, const kd2m_claim *claim, const char *folder,
                          const kd2m_run_result *result, double *score) {
+    static const kd2m_plan_part validation = {"validation", NULL};
     kd2m_said said = {.context = study->context};
     kd2m_outputs outputs;
     double threshold;
@@ -126,7 +128,9 @@ static kd2m_status judge(kd2m_study *study, const kd2m_claim *claim, const char 
     KD2M_TRY(
         kd2m_outputs_of(&said, study->context, folder, claim->settings, NULL, KD2M_VALIDATION));
     outputs = kd2m_said_outputs(&said);
-    KD2M_TRY(kd2m_store_add_outputs(study->store, claim->trial, "validation", &outputs));
+    KD2M_TRY(kd2m_store_add_outputs(study->store, claim->trial, validation.name, &outputs));
+    KD2M_TRY(kd2m_study_keep_samples(study, &claim->place, claim->settings, &validation,
+                                     KD2M_VALIDATION));
     KD2M_TRY(kd2m_score_threshold(study->plan, study->plan->score, &outputs, &threshold));
     KD2M_TRY(kd2m_score_outputs(study->plan, study->plan->score, threshold, &outputs, score));
 cleanup:

@@ -240,6 +240,7 @@ expect 2 "--as takes text" "$kd2m" runs --as html
 expect 1 "nowhere: can't be read" "$kd2m" runs nowhere
 echo '{' >halved/result.json
 "$kd2m" runs . --where state=damaged | grep -q '^./halved .*not JSON' || { echo "FAILED: a damaged run is not told"; failures=$((failures + 1)); }
+expect 2 "knows no --score" "$kd2m" study --out foreign --show samples --score accuracy
 
 mkdir foreign && echo hello >foreign/file
 expect 2 "not a run" "$kd2m" train --data $small --model cnn1d --force --out foreign

@@ -18,7 +18,8 @@ cat >"$folder/plan.json" <<'JSON'
   "settings": {"epochs": 12, "batch_size": 32},
   "data": [{
     "name": "rig",
-    "settings": {"data": "bearing:train=40,test=20,length=256"},
+    "settings": {"data": "bearing:train=40,test=20,length=256,load=0-3"},
+    "group": "load",
     "teacher": {"model": "cnn1d:width=0.25"},
     "shifts": [{"name": "noise", "settings": {"data": "bearing:train=40,test=20,length=256,snr=0"}}]
   }],
@@ -53,6 +54,13 @@ wait $pid || fail "the first process: $(cat "$folder/errors")"
 (study --out "$folder/torn" --final --as json) >"$folder/torn.json"
 cmp "$folder/whole.json" "$folder/torn.json"
 grep -q '"part": "noise"' "$folder/torn.json" || fail "no figures under shift"
+for table in samples mcnemar; do
+    (study --out "$folder/whole" --show $table --as csv) >"$folder/one"
+    (study --out "$folder/torn" --show $table --as csv) >"$folder/other"
+    cmp "$folder/one" "$folder/other"
+    grep -q "^rig,noise," "$folder/one" || fail "no $table under shift"
+done
+(study --out "$folder/torn" --show samples --as csv) | grep -q ",load," || fail "loads group no samples"
 
 # once finished, nothing is trained again
 (study --out "$folder/torn" --show trials --as csv) >"$folder/before"

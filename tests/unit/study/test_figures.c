@@ -6,101 +6,12 @@
 #include <string.h>
 
 #include "kd2m/stats.h"
-#include "plans.h"
+#include "made_study.h"
 #include "score.h"
-#include "stages.h"
-#include "study_internal.h"
-
-#define ROWS 1000
-#define CLASSES 2
-#define SEEDS 3
-
-static const char *const parts[] = {"validation", "test", "noise"};
-
-/* Rows of 1000 that a net gets right: methods ce, kd, w2 of the small plan; the second student is
- * the larger one. */
-static int right(size_t part, size_t student, size_t method, size_t seed) {
-    static const int gain[3][2][3] = {
-        /* ce, kd, w2: what each adds, by part and student */
-        {{0, 20, 30}, {0, 10, 5}},
-        {{0, 20, 60}, {0, 10, 5}},
-        {{0, 20, 90}, {0, 10, -40}},
-    };
-    static const int wobble[SEEDS][3] = {{0, 3, 1}, {10, 12, 13}, {-10, -8, -12}};
-    return 600 - 100 * (int)part + 50 * (int)student + gain[part][student][method] +
-           wobble[seed][method];
-}
-
-static void say(kd2m_context *context, kd2m_study *study, int64_t trial, const kd2m_place *place) {
-    static int32_t labels[ROWS];
-    static float logits[ROWS * CLASSES];
-    const kd2m_outputs outputs = {ROWS, CLASSES, labels, logits};
-    for (size_t p = 0; p < 3; p++) {
-        int correct = right(p, place->student, place->method, place->repeat);
-        for (int i = 0; i < ROWS; i++) {
-            labels[i] = i % 2;
-            int said = i < correct ? i % 2 : 1 - i % 2;
-            logits[2 * i + said] = 1;
-            logits[2 * i + 1 - said] = 0;
-        }
-        EXPECT_OK(context, kd2m_store_add_outputs(study->store, trial, parts[p], &outputs));
-    }
-}
-
-/* A study all of whose trials are done. */
-static kd2m_study *make_study(kd2m_context *context) {
-    char folder[128], plan[256];
-    kd2m_study *study;
-    kd2m_study_settings settings;
-    snprintf(folder, sizeof folder, "%s", testing_folder());
-    snprintf(plan, sizeof plan, "%s/plan.json", folder);
-    json_t *root = plans_json(small_plan, "seeds", "3");
-    assert_int_equal(json_dump_file(root, plan, 0), 0);
-    json_decref(root);
-    kd2m_settings_default(kd2m_study_setting_list(), &settings);
-    EXPECT_OK(context, kd2m_study_open(&study, context, folder, plan, &settings));
-    for (;;) {
-        kd2m_claim claim;
-        bool found;
-        EXPECT_OK(context, kd2m_stages_advance(study->store, study->plan));
-        EXPECT_OK(context, kd2m_store_claim(study->store, &claim, &found));
-        if (!found)
-            return study;
-        const kd2m_outcome outcome = {.score = 0.5,
-                                      .result = claim.place.student == 0 ? "{\"parameters\":100}"
-                                                                         : "{\"parameters\":200}"};
-        EXPECT_OK(context, kd2m_store_finish(study->store, claim.trial, &outcome));
-        if (claim.place.stage == KD2M_STAGE_REPORT)
-            say(context, study, claim.trial, &claim.place);
-        kd2m_claim_clear(&claim);
-    }
-}
-
-static json_t *rows_of(kd2m_context *context, kd2m_table *table) {
-    char *text;
-    EXPECT_OK(context, kd2m_table_to_json(table, &text));
-    json_t *root = json_loads(text, 0, NULL);
-    json_t *rows = json_incref(json_object_get(root, "rows"));
-    json_decref(root);
-    kd2m_text_free(context, text);
-    kd2m_table_free(table);
-    return rows;
-}
-
-static bool says(const json_t *row, const char *key, const char *text) {
-    const char *value = json_string_value(json_object_get(row, key));
-    return value && strcmp(value, text) == 0;
-}
-
-static double number(const json_t *row, const char *key) {
-    const json_t *value = json_object_get(row, key);
-    assert_true(json_is_number(value));
-    return json_number_value(value);
-}
 
 static void values_of(double *out, size_t part, size_t student, size_t method) {
-    for (size_t seed = 0; seed < SEEDS; seed++)
-        out[seed] = right(part, student, method, seed) / (double)ROWS;
+    for (size_t seed = 0; seed < MADE_SEEDS; seed++)
+        out[seed] = made_right(part, student, method, seed) / (double)MADE_ROWS;
 }
 
 static void test_results(void **state) {
@@ -108,29 +19,29 @@ static void test_results(void **state) {
     static const char *const students[] = {"mlp:64-4-7", "wide"};
     static const char *const methods[] = {"ce", "kd", "w2"};
     kd2m_context *context = testing_context(1);
-    kd2m_study *study = make_study(context);
+    kd2m_study *study = made_study(context, MADE_ROWS);
     kd2m_table *table;
     kd2m_mean_test tests[18];
     kd2m_verdict verdicts[18];
     size_t next = 0;
     EXPECT_OK(context, kd2m_study_results(&table, study, NULL));
-    json_t *rows = rows_of(context, table);
+    json_t *rows = made_rows_of(context, table);
     assert_int_equal(json_array_size(rows), 3 * 2 * 3);
     for (size_t pass = 0; pass < 2; pass++) { /* the family first, then what is said of it */
         next = 0;
         for (size_t i = 0; i < 18; i++) {
             size_t part = i / 6, student = i / 3 % 2, method = i % 3;
             const json_t *row = json_array_get(rows, i);
-            double own[SEEDS], other[SEEDS];
+            double own[MADE_SEEDS], other[MADE_SEEDS];
             kd2m_summary summary;
-            assert_true(says(row, "part", parts[part]));
-            assert_true(says(row, "student", students[student]));
-            assert_true(says(row, "method", methods[method]));
+            assert_true(made_says(row, "part", made_parts[part]));
+            assert_true(made_says(row, "student", students[student]));
+            assert_true(made_says(row, "method", methods[method]));
             values_of(own, part, student, method);
-            EXPECT_OK(context, kd2m_summarise(&summary, context, own, SEEDS));
+            EXPECT_OK(context, kd2m_summarise(&summary, context, own, MADE_SEEDS));
             const json_t *mean = json_object_get(row, "accuracy");
-            EXPECT_CLOSE(summary.mean, number(mean, "mean"), 1e-12, 0);
-            EXPECT_CLOSE(summary.sd, number(mean, "sd"), 1e-12, 0);
+            EXPECT_CLOSE(summary.mean, made_number(mean, "mean"), 1e-12, 0);
+            EXPECT_CLOSE(summary.sd, made_number(mean, "sd"), 1e-12, 0);
             for (size_t k = 0; k < 2; k++) {
                 const char *difference = k ? "difference_kd" : "difference_ce";
                 if (method <= k) { /* itself, and ce beside kd, which kd beside ce has told */
@@ -140,17 +51,18 @@ static void test_results(void **state) {
                 values_of(other, part, student, k);
                 if (pass == 0) {
                     EXPECT_OK(context, kd2m_mean_test_paired(&tests[next++], context, own, other,
-                                                             SEEDS, 0.95));
+                                                             MADE_SEEDS, 0.95));
                     continue;
                 }
-                EXPECT_CLOSE(tests[next].estimate, number(row, difference), 1e-12, 0);
-                EXPECT_CLOSE(verdicts[next].step_low, number(row, k ? "low_kd" : "low_ce"), 1e-12,
-                             0);
-                EXPECT_CLOSE(verdicts[next].adjusted_p, number(row, k ? "p_kd" : "p_ce"), 1e-12, 0);
-                assert_true(says(row, k ? "verdict_kd" : "verdict_ce",
-                                 verdicts[next].sign > 0   ? "better"
-                                 : verdicts[next].sign < 0 ? "worse"
-                                                           : "open"));
+                EXPECT_CLOSE(tests[next].estimate, made_number(row, difference), 1e-12, 0);
+                EXPECT_CLOSE(verdicts[next].step_low, made_number(row, k ? "low_kd" : "low_ce"),
+                             1e-12, 0);
+                EXPECT_CLOSE(verdicts[next].adjusted_p, made_number(row, k ? "p_kd" : "p_ce"),
+                             1e-12, 0);
+                assert_true(made_says(row, k ? "verdict_kd" : "verdict_ce",
+                                      verdicts[next].sign > 0   ? "better"
+                                      : verdicts[next].sign < 0 ? "worse"
+                                                                : "open"));
                 next++;
             }
         }
@@ -170,43 +82,43 @@ static void test_results(void **state) {
 /* The contrast of w2 beside kd between two places, each a part and a student. */
 static double contrast(size_t part, size_t student, size_t other_part, size_t other_student) {
     double sum = 0;
-    for (size_t seed = 0; seed < SEEDS; seed++)
-        sum += right(part, student, 2, seed) - right(part, student, 1, seed) -
-               right(other_part, other_student, 2, seed) +
-               right(other_part, other_student, 1, seed);
-    return sum / SEEDS / ROWS;
+    for (size_t seed = 0; seed < MADE_SEEDS; seed++)
+        sum += made_right(part, student, 2, seed) - made_right(part, student, 1, seed) -
+               made_right(other_part, other_student, 2, seed) +
+               made_right(other_part, other_student, 1, seed);
+    return sum / MADE_SEEDS / MADE_ROWS;
 }
 
 static void test_claims(void **state) {
     (void)state;
     kd2m_context *context = testing_context(1);
-    kd2m_study *study = make_study(context);
+    kd2m_study *study = made_study(context, MADE_ROWS);
     kd2m_table *table;
     EXPECT_OK(context, kd2m_study_claims(&table, study, NULL));
-    json_t *rows = rows_of(context, table);
+    json_t *rows = made_rows_of(context, table);
     assert_int_equal(json_array_size(rows), 3 + 4);
     /* w2 beats kd with the small student, on both parts, and with the large one on neither */
     const double cells[] = {2, 2, 4}, better[] = {1, 1, 2};
     for (size_t i = 0; i < 3; i++) {
         const json_t *row = json_array_get(rows, i);
-        EXPECT_CLOSE(cells[i], number(row, "cells"), 0, 0);
-        EXPECT_CLOSE(better[i], number(row, "better"), 0, 0);
-        EXPECT_CLOSE(0.5, number(row, "estimate"), 1e-12, 0);
-        assert_true(says(row, "verdict", "open"));
+        EXPECT_CLOSE(cells[i], made_number(row, "cells"), 0, 0);
+        EXPECT_CLOSE(better[i], made_number(row, "better"), 0, 0);
+        EXPECT_CLOSE(0.5, made_number(row, "estimate"), 1e-12, 0);
+        assert_true(made_says(row, "verdict", "open"));
     }
     double found[4] = {NAN, NAN, NAN, NAN};
     for (size_t i = 3; i < 7; i++) {
         const json_t *row = json_array_get(rows, i);
-        bool small = says(row, "student", "mlp:64-4-7"),
-             shift = says(row, "claim", "more under shift");
-        assert_true(says(row, "method", "w2"));
+        bool small = made_says(row, "student", "mlp:64-4-7"),
+             shift = made_says(row, "claim", "more under shift");
+        assert_true(made_says(row, "method", "w2"));
         if (shift)
-            found[small ? 0 : 1] = number(row, "estimate");
+            found[small ? 0 : 1] = made_number(row, "estimate");
         else
-            found[says(row, "part", "test") ? 2 : 3] = number(row, "estimate");
+            found[made_says(row, "part", "test") ? 2 : 3] = made_number(row, "estimate");
         assert_true(shift || small);
         /* with three seeds even clear contrasts may stay open, but none is told the wrong way */
-        assert_false(says(row, "verdict", number(row, "estimate") > 0 ? "less" : "more"));
+        assert_false(made_says(row, "verdict", made_number(row, "estimate") > 0 ? "less" : "more"));
     }
     EXPECT_CLOSE(contrast(2, 0, 1, 0), found[0], 1e-12, 0);
     EXPECT_CLOSE(contrast(2, 1, 1, 1), found[1], 1e-12, 0);
@@ -268,7 +180,7 @@ static void test_scores(void **state) {
 static void test_failing_memory(void **state) {
     (void)state;
     kd2m_context *whole = testing_context(1);
-    kd2m_study *made = make_study(whole);
+    kd2m_study *made = made_study(whole, MADE_ROWS);
     char folder[256];
     snprintf(folder, sizeof folder, "%s", made->folder);
     kd2m_study_free(made);

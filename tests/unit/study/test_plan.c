@@ -110,6 +110,10 @@ static void test_refuses(void **state) {
          "\"shifts\": "
          "[{\"name\": \"test\", \"settings\": {}}]}]",
          "a shift can't be called 'test'"},
+        {"data",
+         "[{\"name\": \"a\", \"settings\": {\"data\": \"bearing\"}, \"teacher\": \"t\", "
+         "\"group\": 3}]",
+         "needs a text under \"group\""},
         {"students", "[\"mlp:64-4-7\", \"mlp:64-4-7\"]", "two students are called"},
         {"students", "[3]", "needs a text under \"name\""},
         {"methods", "[{\"loss\": \"ce\"}]", "\"search\": what of it is searched"},

@@ -1,0 +1,27 @@
+/* A study all of whose trials are done, with outcomes that are made up, so that every number of its
+ * tables is known. */
+#ifndef KD2M_TESTS_MADE_STUDY_H
+#define KD2M_TESTS_MADE_STUDY_H
+
+#include "plans.h"
+#include "study_internal.h"
+
+#define MADE_ROWS 1000
+#define MADE_SEEDS 3
+#define MADE_PARTS 3
+
+extern const char *const made_parts[MADE_PARTS];
+
+/* Rows of 1000 that a net gets right, the first ones: methods ce, kd, w2 of the small plan; the
+ * second student is the larger one. */
+int made_right(size_t part, size_t student, size_t method, size_t seed);
+
+/* Makes one whose parts have `rows` rows. */
+kd2m_study *made_study(kd2m_context *context, int rows);
+
+/* The table's rows as JSON; frees the table. */
+json_t *made_rows_of(kd2m_context *context, kd2m_table *table);
+bool made_says(const json_t *row, const char *key, const char *text);
+double made_number(const json_t *row, const char *key);
+
+#endif

@@ -11,20 +11,27 @@
 
 static kd2m_status make_rows(kd2m_figures *f) {
     const kd2m_plan *plan = f->study->plan;
-    size_t count = 0, next = 0;
+    size_t parts = 0, next = 0;
     kd2m_status status = KD2M_OK;
     for (size_t d = 0; d < plan->data_count; d++)
-        count += kd2m_part_count(&plan->data[d]) * plan->student_count * plan->method_count;
+        parts += kd2m_part_count(&plan->data[d]);
+    size_t count = parts * plan->student_count * plan->method_count;
+    size_t values = count * plan->seeds + parts;
     KD2M_TRY(kd2m_alloc(f->context, (void **)&f->rows, count, sizeof *f->rows));
-    KD2M_TRY(kd2m_alloc(f->context, (void **)&f->values, count * plan->seeds, sizeof *f->values));
-    for (size_t i = 0; i < count * plan->seeds; i++)
+    KD2M_TRY(kd2m_alloc(f->context, (void **)&f->values, values, sizeof *f->values));
+    for (size_t i = 0; i < values; i++)
         f->values[i] = NAN;
+    double *teacher = f->values + count * plan->seeds;
     for (size_t d = 0; d < plan->data_count; d++)
-        for (size_t p = 0; p < kd2m_part_count(&plan->data[d]); p++)
+        for (size_t p = 0; p < kd2m_part_count(&plan->data[d]); p++, teacher++)
             for (size_t s = 0; s < plan->student_count; s++)
                 for (size_t m = 0; m < plan->method_count; m++, next++)
-                    f->rows[next] = (kd2m_figure){d, s, m, kd2m_part_name(&plan->data[d], p),
-                                                  f->values + next * plan->seeds};
+                    f->rows[next] = (kd2m_figure){d,
+                                                  s,
+                                                  m,
+                                                  kd2m_part_name(&plan->data[d], p),
+                                                  f->values + next * plan->seeds,
+                                                  teacher};
     f->count = count;
 cleanup:
     return status;
@@ -48,8 +55,8 @@ typedef struct walk {
     double threshold;
 } walk;
 
-/* Columns: 0 trial, 1 data, 2 student, 3 method, 4 repeat, 5 part, 6 classes, 7 labels, 8 logits.
- */
+/* Columns: 0 trial, 1 data, 2 student, 3 method, 4 repeat, 5 part, 6 classes, 7 labels, 8 logits,
+ * 9 stage. */
 static kd2m_status take_outputs(void *user, sqlite3_stmt *row) {
     walk *w = user;
     const kd2m_plan *plan = w->figures->study->plan;
@@ -69,7 +76,9 @@ static kd2m_status take_outputs(void *user, sqlite3_stmt *row) {
     }
     if (strcmp(part, "validation") == 0)
         KD2M_TRY(kd2m_score_threshold(plan, score, &outputs, &w->threshold));
-    KD2M_TRY(kd2m_score_outputs(plan, score, w->threshold, &outputs, &to->values[repeat]));
+    bool teacher = sqlite3_column_int(row, 9) == KD2M_STAGE_TEACHER;
+    KD2M_TRY(kd2m_score_outputs(plan, score, w->threshold, &outputs,
+                                teacher ? to->teacher : &to->values[repeat]));
 cleanup:
     return status;
 }
@@ -82,8 +91,8 @@ kd2m_status kd2m_figures_read(kd2m_figures *out, kd2m_study *study, const char *
     KD2M_TRY(make_rows(out));
     KD2M_TRY(kd2m_store_query(study->store,
                               "SELECT id, data, student, method, repeat, part, classes, labels,"
-                              " logits FROM outputs JOIN trial ON trial.id = outputs.trial"
-                              " WHERE stage = 2 ORDER BY id, part <> 'validation'",
+                              " logits, stage FROM outputs JOIN trial ON trial.id = outputs.trial"
+                              " WHERE stage <> 1 ORDER BY id, part <> 'validation'",
                               NULL, take_outputs, &w));
 cleanup:
     return status;

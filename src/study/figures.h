@@ -12,6 +12,7 @@ typedef struct kd2m_figure {
     size_t data, student, method;
     const char *part; /* borrowed from the plan, or static */
     double *values;   /* plan->seeds; NaN: diverged, or not there */
+    double *teacher;  /* the score of the data set's own; NaN: not there */
 } kd2m_figure;
 
 typedef struct kd2m_figures {
@@ -20,7 +21,7 @@ typedef struct kd2m_figures {
     const char *score; /* "accuracy", "balanced_accuracy" or "macro_f1" */
     kd2m_figure *rows;
     size_t count;
-    double *values; /* of all */
+    double *values; /* of all; teachers' behind them */
 } kd2m_figures;
 
 /* Reads all of a score. *out is to be cleared after failures, too. */

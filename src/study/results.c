@@ -23,6 +23,7 @@ typedef struct results {
     kd2m_mean_test *tests;
     kd2m_verdict *verdicts;
     size_t test_count;
+    bool has_teacher;
 } results;
 
 /* ---- differences ---- */
@@ -118,6 +119,37 @@ cleanup:
     return status;
 }
 
+/* Begins the row of a method, or teacher, in a figure's cell. */
+static kd2m_status begin_row(const results *r, kd2m_table *table, const kd2m_figure *of,
+                             const char *method, size_t seeds) {
+    const kd2m_plan *plan = r->study->plan;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_table_add_row(table));
+    KD2M_TRY(kd2m_table_set_text(table, "data", plan->data[of->data].part.name));
+    KD2M_TRY(kd2m_table_set_text(table, "part", of->part));
+    KD2M_TRY(kd2m_table_set_text(table, "student", plan->students[of->student].name));
+    KD2M_TRY(kd2m_table_set_text(table, "method", method));
+    KD2M_TRY(kd2m_table_set_integer(table, "seeds", (int64_t)seeds));
+cleanup:
+    return status;
+}
+
+/* What the students learn from, before the first of a cell's `count` figures unless it has none. */
+static kd2m_status add_teacher(results *r, kd2m_table *table, const kd2m_figure *first,
+                               size_t count) {
+    bool any = false;
+    kd2m_status status = KD2M_OK;
+    for (size_t i = 0; i < count * r->study->plan->seeds; i++)
+        any |= isfinite(first->values[i]) != 0;
+    if (!any || !isfinite(*first->teacher))
+        return KD2M_OK;
+    r->has_teacher = true;
+    KD2M_TRY(begin_row(r, table, first, "teacher", 1));
+    KD2M_TRY(kd2m_table_set_mean_sd(table, r->figures.score, *first->teacher, NAN));
+cleanup:
+    return status;
+}
+
 static kd2m_status add_figure(const results *r, kd2m_table *table, size_t row) {
     const kd2m_plan *plan = r->study->plan;
     const kd2m_figure *of = &r->figures.rows[row];
@@ -130,12 +162,7 @@ static kd2m_status add_figure(const results *r, kd2m_table *table, size_t row) {
     if (count == 0)
         goto cleanup;
     KD2M_TRY(kd2m_summarise(&summary, r->context, finite, count));
-    KD2M_TRY(kd2m_table_add_row(table));
-    KD2M_TRY(kd2m_table_set_text(table, "data", plan->data[of->data].part.name));
-    KD2M_TRY(kd2m_table_set_text(table, "part", of->part));
-    KD2M_TRY(kd2m_table_set_text(table, "student", plan->students[of->student].name));
-    KD2M_TRY(kd2m_table_set_text(table, "method", plan->methods[of->method].part.name));
-    KD2M_TRY(kd2m_table_set_integer(table, "seeds", (int64_t)count));
+    KD2M_TRY(begin_row(r, table, of, plan->methods[of->method].part.name, count));
     KD2M_TRY(kd2m_table_set_mean_sd(table, r->figures.score, summary.mean, summary.sd));
     for (size_t k = 0; k < plan->baseline_count; k++)
         KD2M_TRY(add_difference(r, table, row, k));
@@ -147,8 +174,11 @@ cleanup:
 static kd2m_status add_notes(const results *r, kd2m_table *table) {
     char note[256];
     kd2m_status status = KD2M_OK;
+    if (r->has_teacher)
+        KD2M_TRY(kd2m_table_add_note(table, "teacher: one training, that all students of the data "
+                                            "set learn from"));
     if (r->test_count == 0)
-        return KD2M_OK;
+        goto cleanup;
     snprintf(note, sizeof note,
              "differences: t intervals over seeds, df = seeds - 1, at the level that Holm's "
              "procedure asks of each among the %zu of this table (together %g %%); 'open': the "
@@ -175,8 +205,12 @@ kd2m_status kd2m_study_results(kd2m_table **out, kd2m_study *study, const char *
     KD2M_TRY(test_all(&r));
     KD2M_TRY(kd2m_table_create(&table, study->context, "results"));
     KD2M_TRY(add_columns(&r, table));
-    for (size_t i = 0; i < r.figures.count; i++)
+    for (size_t i = 0; i < r.figures.count; i++) {
+        const kd2m_figure *at = &r.figures.rows[i];
+        if (at->method == 0)
+            KD2M_TRY(add_teacher(&r, table, at, study->plan->method_count));
         KD2M_TRY(add_figure(&r, table, i));
+    }
     KD2M_TRY(add_notes(&r, table));
     *out = table;
     table = NULL;

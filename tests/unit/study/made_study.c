@@ -21,13 +21,20 @@ int made_right(size_t part, size_t student, size_t method, size_t seed) {
            wobble[seed][method];
 }
 
+int made_teacher_right(size_t part) {
+    return 900 - 150 * (int)part;
+}
+
 static void say(kd2m_context *context, kd2m_study *study, int64_t trial, const kd2m_place *place,
                 int rows) {
     static int32_t labels[MADE_ROWS];
     static float logits[MADE_ROWS * CLASSES];
     const kd2m_outputs outputs = {(size_t)rows, CLASSES, labels, logits};
     for (size_t p = 0; p < MADE_PARTS; p++) {
-        int correct = made_right(p, place->student, place->method, place->repeat) * rows / 1000;
+        int right = place->stage == KD2M_STAGE_TEACHER
+                        ? made_teacher_right(p)
+                        : made_right(p, place->student, place->method, place->repeat);
+        int correct = right * rows / 1000;
         for (int i = 0; i < rows; i++) {
             labels[i] = i % 2;
             int said = i < correct ? i % 2 : 1 - i % 2;
@@ -60,7 +67,7 @@ kd2m_study *made_study(kd2m_context *context, int rows) {
                                       .result = claim.place.student == 0 ? "{\"parameters\":100}"
                                                                          : "{\"parameters\":200}"};
         EXPECT_OK(context, kd2m_store_finish(study->store, claim.trial, &outcome));
-        if (claim.place.stage == KD2M_STAGE_REPORT)
+        if (claim.place.stage != KD2M_STAGE_SEARCH)
             say(context, study, claim.trial, &claim.place, rows);
         kd2m_claim_clear(&claim);
     }

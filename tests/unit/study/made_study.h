@@ -16,6 +16,9 @@ extern const char *const made_parts[MADE_PARTS];
  * second student is the larger one. */
 int made_right(size_t part, size_t student, size_t method, size_t seed);
 
+/* The same of the teacher. */
+int made_teacher_right(size_t part);
+
 /* Makes one whose parts have `rows` rows. */
 kd2m_study *made_study(kd2m_context *context, int rows);
 

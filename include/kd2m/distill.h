@@ -52,6 +52,8 @@ KD2M_BEGIN_DECLS
     X(REAL,    clip,         "0",       0, 1e12,     "NORM",   "largest gradient norm, 0 for none")                    \
     X(CHOICE,  select,       "best",    0, 0,        "best|last", "which epoch's net is kept: best by validation, or the last") \
     X(FLAG,    blind,        "0",       0, 1,        NULL,     "leave test data unread: the result is told by validation alone") \
+    X(TEXT,    teacher_cache, NULL,     0, 0,        "DIR",    "keep what the teacher says of each sample in files there, for this run and others") \
+    X(INTEGER, teacher_cache_limit, "1024", 1, 1e9,  "MIB",    "most that a run keeps there; where it would be more, the teacher runs in every step") \
     X(TEXT,    initial,      NULL,      0, 0,        "FILE",   "start from the weights of this model file")
 /* clang-format on */
 

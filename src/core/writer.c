@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,11 +46,12 @@ cleanup:
 }
 
 static kd2m_status open_temporary(kd2m_writer *writer) {
-    size_t size = strlen(writer->path) + 32;
+    size_t size = strlen(writer->path) + 64;
     kd2m_status status = kd2m_alloc(writer->context, (void **)&writer->temporary, size, 1);
     if (status != KD2M_OK)
         return status;
-    snprintf(writer->temporary, size, "%s.tmp-%ld", writer->path, (long)getpid());
+    snprintf(writer->temporary, size, "%s.tmp-%ld-%" PRIxPTR, writer->path, (long)getpid(),
+             (uintptr_t)writer); /* no other writer's that lives, in this process or another */
     writer->file = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     return writer->file < 0 ? fail(writer) : KD2M_OK;
 }

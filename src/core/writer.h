@@ -13,7 +13,7 @@
 
 typedef struct kd2m_writer kd2m_writer;
 
-/* Opens 'PATH.tmp-PID' for writing. Errors: KD2M_ERROR_IO. */
+/* Opens 'PATH.tmp-..' for writing, a file of this writer alone. Errors: KD2M_ERROR_IO. */
 kd2m_status kd2m_writer_open(kd2m_writer **out, kd2m_context *context, const char *path);
 
 /* Appends bytes. Errors: KD2M_ERROR_IO (disk full …); the writer stays to be closed. */

@@ -47,6 +47,12 @@ static bool same(const json_t *a, const json_t *b) {
     return json_equal(a, b);
 }
 
+/* Where the teacher's outputs are kept changes no result: a run may go on with other files, or
+ * without. */
+static bool changes_nothing(const kd2m_setting *setting) {
+    return strncmp(setting->name, "teacher_cache", strlen("teacher_cache")) == 0;
+}
+
 static kd2m_status compare(kd2m_context *context, const json_t *then,
                            const kd2m_train_settings *given, const char *path) {
     json_t *now = NULL;
@@ -56,7 +62,7 @@ static kd2m_status compare(kd2m_context *context, const json_t *then,
     for (size_t i = 0; i < list.count; i++) {
         const json_t *before = json_object_get(then, rows[i].name);
         const json_t *after = json_object_get(now, rows[i].name);
-        if (same(before, after))
+        if (changes_nothing(&rows[i]) || same(before, after))
             continue;
         KD2M_TRY(kd2m_json_text(context, &old_text, before, 1));
         KD2M_TRY(kd2m_json_text(context, &new_text, after, 1));
@@ -102,8 +108,11 @@ kd2m_status kd2m_config_settings(kd2m_train_settings *out, json_t **config, kd2m
     kd2m_status status = KD2M_OK;
     if (kd2m_file_exists(folder->config)) {
         KD2M_TRY(kd2m_config_read(out, &found, context, folder->config));
-        if (given)
+        if (given) {
             KD2M_TRY(compare(context, json_object_get(found, "settings"), given, folder->config));
+            out->teacher_cache = given->teacher_cache;
+            out->teacher_cache_limit = given->teacher_cache_limit;
+        }
     } else if (given) {
         *out = *given;
     } else {

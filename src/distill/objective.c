@@ -152,6 +152,30 @@ cleanup:
     return status;
 }
 
+kd2m_status kd2m_objective_keep_teacher(kd2m_objective *objective, const char *folder,
+                                        double limit) {
+    const kd2m_loss *loss = objective->loss;
+    kd2m_teacher_reading *readings = NULL;
+    size_t count = 0;
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(kd2m_alloc(objective->context, (void **)&readings, loss->count + 1, sizeof *readings));
+    if (objective->teacher_logits)
+        readings[count++] =
+            (kd2m_teacher_reading){"logits", objective->teacher_logits_layer, false};
+    for (size_t i = 0; i < loss->count; i++) {
+        const kd2m_bound_term *bound = &objective->terms[i];
+        if (bound->match == KD2M_NO_MATCH)
+            continue;
+        const kd2m_teacher_layer *layer = &objective->matches[bound->match].teacher_layer;
+        readings[count++] = (kd2m_teacher_reading){
+            bound->term->teacher_layer, *layer, kd2m_teacher_pools(layer, bound->term->reduction)};
+    }
+    KD2M_TRY(kd2m_teacher_keep(objective->ends.teacher, folder, limit, readings, count));
+cleanup:
+    kd2m_free(objective->context, readings);
+    return status;
+}
+
 static void clear_term(kd2m_bound_term *bound) {
     kd2m_metric_free(bound->metric);
     kd2m_row_store_free(bound->x_rows);

@@ -93,6 +93,11 @@ void kd2m_objective_set_strict(kd2m_objective *objective);
  * they are 1. */
 kd2m_status kd2m_objective_measure(kd2m_objective *objective, bool scale);
 
+/* Lets what the terms read of the teacher come from files in `folder`, `limit` bytes at most:
+ * kd2m_teacher_keep. */
+kd2m_status kd2m_objective_keep_teacher(kd2m_objective *objective, const char *folder,
+                                        double limit);
+
 /* Points each term's x and y at what it compares in this step, after the forward passes, and takes
  * the teacher's rows into the banks: once a step. */
 void kd2m_objective_gather(kd2m_objective *objective, const kd2m_batch *batch);

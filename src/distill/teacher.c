@@ -82,6 +82,7 @@ cleanup:
 void kd2m_teacher_free(kd2m_teacher *teacher) {
     if (!teacher)
         return;
+    kd2m_teacher_cache_free(teacher->cache);
     if (teacher->own)
         teacher->kind->free(teacher->context, teacher->own);
     kd2m_free(teacher->context, teacher);
@@ -117,9 +118,28 @@ kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
     return teacher->kind->find_layer(teacher, name, out);
 }
 
+void kd2m_teacher_expect_plain(kd2m_teacher *teacher) {
+    teacher->plain = true;
+}
+
+kd2m_status kd2m_teacher_keep(kd2m_teacher *teacher, const char *folder, double limit,
+                              const kd2m_teacher_reading *readings, size_t count) {
+    return kd2m_teacher_cache_open(&teacher->cache, teacher, folder, limit, readings, count);
+}
+
+void kd2m_teacher_take_batch(kd2m_teacher *teacher, const kd2m_batch *batch) {
+    teacher->labels = batch->labels;
+    teacher->columns = batch->columns;
+    teacher->column_count = batch->column_count;
+}
+
 kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
                                  uint64_t step) {
-    return teacher->kind->forward(teacher, batch, seed, step);
+    if (!teacher->cache)
+        return teacher->kind->forward(teacher, batch, seed, step);
+    kd2m_teacher_cache_seek(teacher->cache, batch->ids);
+    kd2m_teacher_take_batch(teacher, batch);
+    return KD2M_OK;
 }
 
 kd2m_status kd2m_teacher_pass(kd2m_teacher *teacher, kd2m_teacher_visit visit, void *user) {
@@ -132,7 +152,10 @@ kd2m_status kd2m_teacher_evaluate(kd2m_teacher *teacher, kd2m_split split, kd2m_
 
 kd2m_status kd2m_teacher_read(kd2m_teacher *teacher, const kd2m_teacher_layer *layer,
                               kd2m_reduction reduction, float *scratch, float *out) {
-    if (layer->positions == 1 || reduction != KD2M_REDUCTION_POOL)
+    bool pooled = kd2m_teacher_pools(layer, reduction);
+    if (teacher->cache)
+        return kd2m_teacher_cache_read(teacher->cache, layer, pooled, out);
+    if (!pooled)
         return teacher->kind->read(teacher, layer->number, out);
     kd2m_status status = teacher->kind->read(teacher, layer->number, scratch);
     if (status == KD2M_OK)
@@ -140,7 +163,8 @@ kd2m_status kd2m_teacher_read(kd2m_teacher *teacher, const kd2m_teacher_layer *l
     return status;
 }
 
-/* Fills `batch` with rows from `first` on, the last one repeated where they end. */
+/* Fills a batch with rows from `first` on, the last one repeated where they end; the values of
+ * which no net runs may be NULL. */
 static void fetch_rows(const kd2m_teacher *teacher, size_t first, float *values, int32_t *labels,
                        uint32_t *ids) {
     size_t size = kd2m_dataset_sample_size(teacher->dataset);
@@ -148,7 +172,7 @@ static void fetch_rows(const kd2m_teacher *teacher, size_t first, float *values,
     for (size_t i = 0; i < teacher->batch; i++) {
         size_t row = first + i < last ? first + i : last;
         kd2m_dataset_fetch(teacher->dataset, KD2M_TRAIN, row, teacher->normalisation,
-                           values + i * size, &labels[i]);
+                           values ? values + i * size : NULL, &labels[i]);
         ids[i] = (uint32_t)row;
     }
 }
@@ -161,7 +185,8 @@ kd2m_status kd2m_teacher_pass_samples(kd2m_teacher *teacher, kd2m_teacher_visit 
     int32_t *labels = NULL;
     uint32_t *ids = NULL;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_alloc(context, (void **)&values, batch, sample * sizeof *values));
+    if (!teacher->cache)
+        KD2M_TRY(kd2m_alloc(context, (void **)&values, batch, sample * sizeof *values));
     KD2M_TRY(kd2m_alloc(context, (void **)&labels, batch, sizeof *labels));
     KD2M_TRY(kd2m_alloc(context, (void **)&ids, batch, sizeof *ids));
     for (size_t first = 0; first < total; first += batch) {

@@ -54,6 +54,33 @@ uint64_t kd2m_teacher_digest(const kd2m_teacher *teacher);
 kd2m_status kd2m_teacher_find_layer(kd2m_teacher *teacher, const char *name,
                                     kd2m_teacher_layer *out);
 
+/* Says that every batch to come holds training samples as they are, none changed at random. A net
+ * then takes them from the data set, normalised its own way: what it says of a sample depends on
+ * nothing of the student's, and can be kept. */
+void kd2m_teacher_expect_plain(kd2m_teacher *teacher);
+
+/* Something that is read of a teacher: a layer, or with `pooled` the means over its positions,
+ * of which it then has several. */
+typedef struct kd2m_teacher_reading {
+    const char *name; /* the layer's; borrowed */
+    kd2m_teacher_layer layer;
+    bool pooled;
+} kd2m_teacher_reading;
+
+/*
+ * From now on what is read of the teacher, which is to be these `count` readings alone, comes from
+ * files in `folder`, made now where they are missing; the names must outlive the teacher. After
+ * kd2m_teacher_expect_plain alone. The teacher runs as before where nothing can be kept; the log
+ * says why. Errors: as kd2m_teacher_cache_open.
+ */
+kd2m_status kd2m_teacher_keep(kd2m_teacher *teacher, const char *folder, double limit,
+                              const kd2m_teacher_reading *readings, size_t count);
+
+/* Whether a layer with this reduction is read pooled. */
+static inline bool kd2m_teacher_pools(const kd2m_teacher_layer *layer, kd2m_reduction reduction) {
+    return layer->positions > 1 && reduction == KD2M_REDUCTION_POOL;
+}
+
 /* Runs a training batch, as the loader gives it: its values and its ids. What it draws depends on
  * (seed, step) alone, step < 2^32. */
 kd2m_status kd2m_teacher_forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,

@@ -49,6 +49,24 @@ cleanup:
     return status;
 }
 
+/* Runs samples as they are: rows ids[i], or rows of[ids[i]] unless that is NULL. */
+static kd2m_status run_rows(kd2m_teacher *teacher, const uint32_t *ids, const uint32_t *of,
+                            float *input) {
+    const teacher_net *own = teacher->own;
+    const kd2m_raw_data *raw = &teacher->dataset->raw;
+    size_t size = kd2m_dataset_sample_size(teacher->dataset);
+    for (size_t i = 0; i < teacher->batch; i++) {
+        float *sample = input + i * size;
+        kd2m_part_read(&raw->train, raw->value_scale, size, of ? of[ids[i]] : ids[i], 1, sample);
+        kd2m_normalisation_apply(&own->file->normalisation, sample, size);
+    }
+    return kd2m_net_forward(own->net, input);
+}
+
+static kd2m_status run_samples(kd2m_teacher *teacher, const uint32_t *numbers, float *input) {
+    return run_rows(teacher, numbers, NULL, input);
+}
+
 static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint64_t seed,
                            uint64_t step) {
     (void)seed;
@@ -56,11 +74,11 @@ static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint6
     teacher_net *own = teacher->own;
     const float *values = batch->values;
     float *to = own->input;
-    teacher->labels = batch->labels;
-    teacher->columns = batch->columns;
-    teacher->column_count = batch->column_count;
+    kd2m_teacher_take_batch(teacher, batch);
     if (!own->factor)
         return kd2m_net_forward(own->net, values);
+    if (teacher->plain)
+        return run_rows(teacher, batch->ids, teacher->dataset->rows[KD2M_TRAIN], own->input);
     size_t channels = own->file->normalisation.channels;
     size_t positions = kd2m_dataset_sample_size(teacher->dataset) / channels;
     for (size_t i = 0; i < teacher->batch; i++)
@@ -100,7 +118,13 @@ static void free_own(kd2m_context *context, void *user) {
 }
 
 static const kd2m_teacher_kind kind = {
-    find_layer, forward, read_map, kd2m_teacher_pass_samples, evaluate, free_own,
+    .find_layer = find_layer,
+    .forward = forward,
+    .read = read_map,
+    .pass = kd2m_teacher_pass_samples,
+    .run_samples = run_samples,
+    .evaluate = evaluate,
+    .free = free_own,
 };
 
 /* The student's input x = (v - m) s becomes the teacher's (v - m') s' = x (s'/s) + (m - m') s'. */
@@ -164,6 +188,7 @@ kd2m_status kd2m_teacher_net_open(kd2m_teacher *teacher, kd2m_tensors *tensors, 
     KD2M_TRY(kd2m_check_fit(context, own->file->graph, teacher->dataset, name));
     KD2M_TRY(kd2m_net_check(context, own->file->graph, own->file->tensors));
     teacher->digest = digest_parameters(own->file->tensors);
+    teacher->origin = kd2m_model_file_digest(own->file);
     KD2M_TRY(kd2m_alloc(context, (void **)&own->layers, own->file->graph->node_count,
                         sizeof *own->layers));
     KD2M_TRY(make_net(teacher, own));

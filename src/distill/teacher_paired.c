@@ -16,9 +16,7 @@ static kd2m_status forward(kd2m_teacher *teacher, const kd2m_batch *batch, uint6
     (void)step;
     for (size_t i = 0; i < teacher->rows; i++)
         own->chosen[i] = own->places[batch->ids[i]];
-    teacher->labels = batch->labels;
-    teacher->columns = batch->columns;
-    teacher->column_count = batch->column_count;
+    kd2m_teacher_take_batch(teacher, batch);
     return KD2M_OK;
 }
 

@@ -42,6 +42,8 @@ static kd2m_status open_teacher(kd2m_trainer *trainer) {
     if (status != KD2M_OK)
         return status;
     const kd2m_teacher_info *info = kd2m_teacher_describe(trainer->teacher);
+    if (!settings->augment || !*settings->augment)
+        kd2m_teacher_expect_plain(trainer->teacher);
     if (settings->augment && info->stored && info->mode == KD2M_TEACHER_PAIRED)
         return kd2m_fail(trainer->context, KD2M_ERROR_USAGE,
                          "--augment changes training samples, but the teacher's features in %s "
@@ -49,6 +51,21 @@ static kd2m_status open_teacher(kd2m_trainer *trainer) {
                          "itself as the teacher, or features without keys",
                          settings->teacher);
     return KD2M_OK;
+}
+
+/* What the teacher says is kept where that is asked for and means something. */
+static kd2m_status keep_teacher(kd2m_trainer *trainer) {
+    const kd2m_train_settings *settings = trainer->settings;
+    if (!trainer->teacher || !settings->teacher_cache || !*settings->teacher_cache)
+        return KD2M_OK;
+    if (settings->augment && *settings->augment) {
+        kd2m_log(trainer->context, KD2M_LOG_INFO,
+                 "the teacher's outputs are not kept, it runs in every step: --augment changes "
+                 "samples anew every epoch");
+        return KD2M_OK;
+    }
+    return kd2m_objective_keep_teacher(trainer->objective, settings->teacher_cache,
+                                       (double)settings->teacher_cache_limit * 0x1p20);
 }
 
 static kd2m_status create_objective(kd2m_trainer *trainer) {
@@ -61,6 +78,7 @@ static kd2m_status create_objective(kd2m_trainer *trainer) {
     KD2M_TRY(kd2m_objective_create(&trainer->objective, loss, trainer->student, trainer->graph,
                                    trainer->teacher, (uint64_t)settings->seed));
     KD2M_TRY(check_columns(trainer));
+    KD2M_TRY(keep_teacher(trainer));
     if (settings->strict)
         kd2m_objective_set_strict(trainer->objective);
     KD2M_TRY(kd2m_objective_measure(trainer->objective, is(settings->scale, "teacher")));

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "digest.h"
 #include "json.h"
 #include "memory.h"
 #include "source.h"
@@ -134,6 +135,23 @@ cleanup:
 
 bool kd2m_model_file_is(const kd2m_tensors *tensors) {
     return kd2m_tensors_text(tensors, graph_key) != NULL;
+}
+
+uint64_t kd2m_model_file_digest(const kd2m_model_file *file) {
+    const kd2m_tensors *tensors = file->tensors;
+    const kd2m_normalisation *normalisation = &file->normalisation;
+    const char *graph = kd2m_tensors_text(tensors, graph_key);
+    size_t bytes = normalisation->channels * sizeof(float);
+    uint64_t digest = kd2m_digest(KD2M_DIGEST_START, graph, strlen(graph));
+    digest = kd2m_digest(digest, normalisation->mean, bytes);
+    digest = kd2m_digest(digest, normalisation->scale, bytes);
+    for (size_t i = 0; i < tensors->count; i++) {
+        const kd2m_tensor *tensor = &tensors->items[i];
+        digest = kd2m_digest(digest, tensor->name, strlen(tensor->name));
+        digest = kd2m_digest(digest, tensor->values,
+                             tensor->count * kd2m_tensor_type_size(tensor->type));
+    }
+    return digest;
 }
 
 static kd2m_status numbers_to_json(kd2m_context *context, json_t *object, const char *key,

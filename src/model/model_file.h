@@ -26,6 +26,9 @@ kd2m_status kd2m_model_file_take(kd2m_model_file **out, kd2m_context *context,
 /* Whether a file's tensors are a model's of this library, whole or broken. */
 bool kd2m_model_file_is(const kd2m_tensors *tensors);
 
+/* Of all that the model's outputs follow from: graph, normalisation, parameters. */
+uint64_t kd2m_model_file_digest(const kd2m_model_file *file);
+
 /* Stores the input's chain of transforms with `tensors`, for the file that they are written to;
  * "" or NULL is none. */
 kd2m_status kd2m_model_file_set_transform(kd2m_tensors *tensors, const char *chain);

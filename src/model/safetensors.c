@@ -333,18 +333,47 @@ cleanup:
     return status;
 }
 
-static kd2m_status write_header(kd2m_writer *writer, const char *text) {
-    static const char spaces[] = "                                                                ";
+/* *out = all bytes before the data: length, header, filling. */
+static kd2m_status header_bytes(kd2m_context *context, const char *text, char **out, size_t *size) {
     size_t length = strlen(text);
     size_t filling = (DATA_ALIGNMENT - (LENGTH_BYTES + length) % DATA_ALIGNMENT) % DATA_ALIGNMENT;
-    unsigned char size[LENGTH_BYTES];
-    for (size_t i = 0; i < sizeof size; i++)
-        size[i] = (unsigned char)((uint64_t)(length + filling) >> (8 * i));
+    char *bytes = NULL;
+    kd2m_status status = kd2m_alloc(context, (void **)&bytes, LENGTH_BYTES + length + filling, 1);
+    if (status != KD2M_OK)
+        return status;
+    for (size_t i = 0; i < LENGTH_BYTES; i++)
+        bytes[i] = (char)(unsigned char)((uint64_t)(length + filling) >> (8 * i));
+    memcpy(bytes + LENGTH_BYTES, text, length);
+    memset(bytes + LENGTH_BYTES + length, ' ', filling);
+    *out = bytes;
+    *size = LENGTH_BYTES + length + filling;
+    return KD2M_OK;
+}
+
+/* *out = the header's bytes, *where = the spans of all tensors behind it; both owned. */
+static kd2m_status begin_file(const kd2m_tensors *tensors, char **out, size_t *size, span **where) {
+    kd2m_context *context = tensors->context;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_writer_write(writer, size, sizeof size));
-    KD2M_TRY(kd2m_writer_write(writer, text, length));
-    KD2M_TRY(kd2m_writer_write(writer, spaces, filling));
+    span *spans = NULL;
+    char *text = NULL;
+    *out = NULL;
+    *where = NULL;
+    KD2M_TRY(check_byte_order(context));
+    KD2M_TRY(lay_out(tensors, &spans));
+    KD2M_TRY(header_text(tensors, spans, &text));
+    KD2M_TRY(header_bytes(context, text, out, size));
+    *where = spans;
+    spans = NULL;
 cleanup:
+    kd2m_text_free(context, text);
+    kd2m_free(context, spans);
+    return status;
+}
+
+kd2m_status kd2m_tensors_header(const kd2m_tensors *tensors, char **out, size_t *size) {
+    span *spans;
+    kd2m_status status = begin_file(tensors, out, size, &spans);
+    kd2m_free(tensors->context, spans);
     return status;
 }
 
@@ -353,12 +382,11 @@ kd2m_status kd2m_tensors_write(const kd2m_tensors *tensors, const char *path) {
     kd2m_status status = KD2M_OK;
     kd2m_writer *writer = NULL;
     span *spans = NULL;
-    char *text = NULL;
-    KD2M_TRY(check_byte_order(context));
-    KD2M_TRY(lay_out(tensors, &spans));
-    KD2M_TRY(header_text(tensors, spans, &text));
+    char *header = NULL;
+    size_t size;
+    KD2M_TRY(begin_file(tensors, &header, &size, &spans));
     KD2M_TRY(kd2m_writer_open(&writer, context, path));
-    KD2M_TRY(write_header(writer, text));
+    KD2M_TRY(kd2m_writer_write(writer, header, size));
     for (size_t i = 0; i < tensors->count; i++) {
         const kd2m_tensor *tensor = &tensors->items[spans[i].tensor];
         KD2M_TRY(kd2m_writer_write(writer, tensor->values, tensor_bytes(tensor)));
@@ -366,7 +394,7 @@ kd2m_status kd2m_tensors_write(const kd2m_tensors *tensors, const char *path) {
     KD2M_TRY(kd2m_writer_commit(writer));
 cleanup:
     kd2m_writer_close(writer);
-    kd2m_text_free(context, text);
+    kd2m_free(context, header);
     kd2m_free(context, spans);
     return status;
 }

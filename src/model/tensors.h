@@ -78,6 +78,11 @@ const char *kd2m_tensors_text(const kd2m_tensors *tensors, const char *key); /* 
 kd2m_status kd2m_tensors_read(kd2m_tensors **out, kd2m_context *context, const char *path);
 kd2m_status kd2m_tensors_write(const kd2m_tensors *tensors, const char *path);
 
+/* *out = the bytes of such a file before its data, *size of them; owned by the caller. The data
+ * follow without holes: wider types first, tensors of one width as they were added. Values aren't
+ * looked at: they may be declared alone. */
+kd2m_status kd2m_tensors_header(const kd2m_tensors *tensors, char **out, size_t *size);
+
 /* Reads from a source that is open; messages begin with the source's name. */
 kd2m_status kd2m_tensors_parse(kd2m_tensors **out, kd2m_context *context, kd2m_source *source);
 

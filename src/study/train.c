@@ -171,15 +171,21 @@ cleanup:
 
 /* ---- the run ---- */
 
-/* The settings, with the path of a teacher that the study trained. */
+/* The settings, with the path of a teacher that the study trained, and with the folder where all
+ * trials keep what their teachers say, unless the plan names another one. */
 static kd2m_status complete_settings(kd2m_study *study, const kd2m_claim *claim) {
-    char *path = NULL;
+    char *path = NULL, *cache = NULL;
     kd2m_status status = KD2M_OK;
-    if (claim->teacher[0] == '\0')
-        return KD2M_OK;
-    KD2M_TRY(kd2m_study_trial_folder(study, claim->teacher, &path));
-    KD2M_TRY(kd2m_json_set(study->context, claim->settings, "teacher", json_string(path)));
+    if (claim->teacher[0] != '\0') {
+        KD2M_TRY(kd2m_study_trial_folder(study, claim->teacher, &path));
+        KD2M_TRY(kd2m_json_set(study->context, claim->settings, "teacher", json_string(path)));
+    }
+    if (json_object_get(claim->settings, "teacher_cache"))
+        goto cleanup;
+    KD2M_TRY(kd2m_join_path(study->context, &cache, study->folder, "cache"));
+    KD2M_TRY(kd2m_json_set(study->context, claim->settings, "teacher_cache", json_string(cache)));
 cleanup:
+    kd2m_free(study->context, cache);
     kd2m_free(study->context, path);
     return status;
 }

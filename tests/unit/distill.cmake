@@ -5,6 +5,7 @@ kd2m_test(distill_feature_file unit/distill/test_feature_file.c unit/distill/sto
           unit/distill/fixture.c)
 kd2m_test(distill_stored_teacher unit/distill/test_stored_teacher.c unit/distill/stored.c
           unit/distill/fixture.c)
+kd2m_test(distill_teacher_cache unit/distill/test_teacher_cache.c unit/distill/fixture.c)
 kd2m_test(distill_unpaired_teacher unit/distill/test_unpaired_teacher.c unit/distill/stored.c
           unit/distill/fixture.c)
 kd2m_test(distill_match unit/distill/test_match.c unit/distill/fixture.c)

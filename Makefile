@@ -2,7 +2,7 @@
 # CMAKE_FLAGS=-DKD2M_WERROR=ON and CTEST_FLAGS=-j2, say, reach the configuration and the tests.
 PACKAGES = build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev \
            liblapacke-dev zlib1g-dev libjansson-dev libkissfft-dev libsamplerate0-dev libboost-dev \
-           libsqlite3-dev libcmocka-dev
+           libsqlite3-dev libjpeg62-turbo-dev libcmocka-dev
 
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(KISSFFT REQUIRED IMPORTED_TARGET kissfft-float)
 pkg_check_modules(SAMPLERATE REQUIRED IMPORTED_TARGET samplerate)
+pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 
 # CBLAS and LAPACKE for double linear algebra.
 add_library(kd2m_blas INTERFACE)

@@ -6,6 +6,7 @@
 KIND.npy holds severities 1 to 5 with seed 7 of an image, 3 x 9 x 12, or a signal, 2 x 33. The random
 numbers come from Philox and the samples' digests, written here a second time.
 """
+import io
 import os
 import struct
 
@@ -170,6 +171,14 @@ def cloud(side, decay, draws):
     return (points - points.min()) / (points.max() - points.min())
 
 
+def jpeg(x, draws, c):
+    """The same libjpeg in the same distribution: the same bytes."""
+    stored = io.BytesIO()
+    pixels = np.rint(x.astype(float) * 255).astype(np.uint8).transpose(1, 2, 0)
+    Image.fromarray(pixels).save(stored, "JPEG", quality=c)
+    return np.asarray(Image.open(stored)).transpose(2, 0, 1) / 255
+
+
 def fog(x, draws, c):
     density, decay = c
     veil = cloud(16, decay, draws)[:x.shape[1], :x.shape[2]]
@@ -212,6 +221,7 @@ IMAGES = {
     pixelate: [0.95, 0.9, 0.85, 0.75, 0.65],
     brightness: [0.05, 0.1, 0.15, 0.2, 0.3],
     contrast: [0.75, 0.5, 0.4, 0.3, 0.15],
+    jpeg: [80, 65, 58, 50, 40],
     fog: [(0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)],
 }
 SIGNALS = {

@@ -6,6 +6,8 @@
 #ifndef KD2M_DATA_CORRUPTION_H
 #define KD2M_DATA_CORRUPTION_H
 
+#include <stdbool.h>
+
 #include "kd2m/table.h"
 #include "rng.h"
 #include "shape.h"
@@ -18,12 +20,14 @@ typedef struct kd2m_corruption_use {
     double amount, extent; /* those of the severity */
     kd2m_rng *rng;         /* the sample's own, the same at every severity */
     float *scratch;        /* as many values as the kind asks for */
+    const char **refused;  /* a static text here says why a sample could not be taken */
 } kd2m_corruption_use;
 
 typedef struct kd2m_corruption {
     const char *name;
     const char *summary; /* begins with what it takes, ends with what `amounts` are */
     size_t dims;         /* of the samples that it takes: 2 signals, 3 images */
+    bool colours;        /* of images, those of 1 or 3 channels alone */
     double amounts[KD2M_SEVERITIES];
     double extents[KD2M_SEVERITIES];            /* all 0 where one number says it */
     size_t (*scratch)(const kd2m_shape *shape); /* values; NULL: none */

@@ -99,6 +99,10 @@ static kd2m_status fit(kd2m_context *context, kd2m_transform_use *use) {
         return fail_unknown(context, settings->kind);
     if (kind->dims != use->in.dims)
         return fail_shape(context, kind, &use->in);
+    if (kind->colours && use->in.sizes[0] != 1 && use->in.sizes[0] != 3)
+        return kd2m_fail(context, KD2M_ERROR_INPUT,
+                         "'%s' is for images of 1 or 3 channels (grey, colour), not of %zu",
+                         kind->name, use->in.sizes[0]);
     if (kind->dims == 3 && !(settings->low < settings->high))
         return kd2m_fail(context, KD2M_ERROR_USAGE, "low=%g is not below high=%g", settings->low,
                          settings->high);
@@ -168,8 +172,12 @@ static void apply(kd2m_transform_use *use, const float *values, float *out) {
     const corrupt_state *state = use->state;
     size_t size = kd2m_shape_size(&use->in), level = (size_t)settings->severity - 1;
     kd2m_rng rng = draw_rng(state->kind, settings->seed, values, size);
-    const kd2m_corruption_use work = {&use->in, state->kind->amounts[level],
-                                      state->kind->extents[level], &rng, state->scratch};
+    const kd2m_corruption_use work = {&use->in,
+                                      state->kind->amounts[level],
+                                      state->kind->extents[level],
+                                      &rng,
+                                      state->scratch,
+                                      &use->refused};
     if (state->source)
         take_in(use, values, state->source, size);
     state->kind->apply(&work, state->source ? state->source : values, out);

@@ -249,6 +249,7 @@ static const struct {
     {"log-spectrum:window=none+envelope-spectrum", 2, 0, 61},
     {"corrupt:noise,severity=5+corrupt:time-warp+corrupt:dropped,seed=3", 2, 0, 60},
     {"corrupt:fog,low=-9,high=9+corrupt:pixelate,low=-9,high=9", 3, 6, 10},
+    {"corrupt:jpeg,low=-9,high=9", 3, 6, 10},
     {"crop:to=7x12+resize:to=9x4+channels:to=1+channels:to=3+standardise", 3, 6, 10},
 };
 

@@ -209,6 +209,39 @@ static void small_and_constant_samples_are_survived(void **state) {
                 }
 }
 
+#ifdef FAIL_MALLOC
+static long until_failure = -1; /* calls of malloc before the one that fails; -1: none does */
+
+extern void *__libc_malloc(size_t size);
+
+__attribute__((visibility("default"))) void *malloc(size_t size) {
+    return until_failure >= 0 && until_failure-- == 0 ? NULL : __libc_malloc(size);
+}
+
+/* libjpeg's own answer would be to print and to end the process. */
+static void what_libjpeg_lacks_memory_for_is_refused(void **state) {
+    float *values = make_samples(), *out = malloc(IMAGE * sizeof *out);
+    kd2m_chain *chain = chain_for(context, "corrupt:jpeg", 3, image_shape);
+    long failures = 0, left = -1;
+    (void)state;
+    for (long k = 0; left < 0; k++) {
+        until_failure = k;
+        kd2m_status status = kd2m_chain_apply(chain, values, 1, out);
+        left = until_failure;
+        until_failure = -1;
+        if (status != KD2M_OK) {
+            EXPECT_MESSAGE(context, "row 0 (from 0): libjpeg could not code the image");
+            failures++;
+        }
+    }
+    assert_true(failures > 0);
+    EXPECT_OK(context, kd2m_chain_apply(chain, values, 1, out));
+    kd2m_chain_free(chain);
+    free(values);
+    free(out);
+}
+#endif
+
 static void refuse(const char *text, size_t dims, const size_t *shape, kd2m_status expected,
                    const char *message) {
     kd2m_chain *chain = NULL;
@@ -266,6 +299,9 @@ int main(void) {
         cmocka_unit_test(place_and_threads_change_nothing_but_the_seed_does),
         cmocka_unit_test(images_have_a_range),
         cmocka_unit_test(small_and_constant_samples_are_survived),
+#ifdef FAIL_MALLOC
+        cmocka_unit_test(what_libjpeg_lacks_memory_for_is_refused),
+#endif
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(the_table_lists_kinds_and_severities),
     };

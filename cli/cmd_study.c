@@ -17,7 +17,7 @@ static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "The study's folder", 1},
     {"final", KEY_FINAL, NULL, 0,
      "When all is trained: read the test data and the shifts, which nothing did before", 1},
-    {"show", KEY_SHOW, "results|claims|samples|mcnemar|winners|trials|progress", 0,
+    {"show", KEY_SHOW, "results|claims|samples|mcnemar|costs|winners|trials|progress", 0,
      "Print this of the study as it stands, and do no more", 1},
     {"score", KEY_SCORE, "accuracy|balanced_accuracy|macro_f1|alarm_recall", 0,
      "What results are told in (default: what the plan chooses by)", 1},
@@ -36,10 +36,10 @@ static const struct {
     kd2m_status (*make)(kd2m_table **, kd2m_study *);
     kd2m_status (*make_of_score)(kd2m_table **, kd2m_study *, const char *score);
 } tables[] = {
-    {"results", NULL, kd2m_study_results},   {"claims", NULL, kd2m_study_claims},
-    {"samples", kd2m_study_samples, NULL},   {"mcnemar", kd2m_study_mcnemar, NULL},
-    {"winners", kd2m_study_winners, NULL},   {"trials", kd2m_study_trials, NULL},
-    {"progress", kd2m_study_progress, NULL},
+    {"results", NULL, kd2m_study_results}, {"claims", NULL, kd2m_study_claims},
+    {"samples", kd2m_study_samples, NULL}, {"mcnemar", kd2m_study_mcnemar, NULL},
+    {"costs", kd2m_study_costs, NULL},     {"winners", kd2m_study_winners, NULL},
+    {"trials", kd2m_study_trials, NULL},   {"progress", kd2m_study_progress, NULL},
 };
 
 /* Number of the table called `name`; without one, of what is printed in the end. */

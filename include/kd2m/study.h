@@ -103,6 +103,12 @@ KD2M_API kd2m_status kd2m_study_results(kd2m_table **out, kd2m_study *study, con
  */
 KD2M_API kd2m_status kd2m_study_samples(kd2m_table **out, kd2m_study *study);
 
+/*
+ * What methods cost in each cell: milliseconds of a step, each term's of it, the memory of both;
+ * means over the report's trials, whichever are done.
+ */
+KD2M_API kd2m_status kd2m_study_costs(kd2m_table **out, kd2m_study *study);
+
 /* McNemar's test of each method's net and each baseline's, seed by seed, on every part. */
 KD2M_API kd2m_status kd2m_study_mcnemar(kd2m_table **out, kd2m_study *study);
 

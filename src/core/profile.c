@@ -12,6 +12,7 @@ typedef struct row {
     kd2m_profile_label label;
     double seconds[KD2M_PHASES];
     double calls[KD2M_PHASES];
+    size_t bytes;
 } row;
 
 struct kd2m_profile {
@@ -75,6 +76,11 @@ void kd2m_profile_leave(kd2m_profile *profile, size_t outer) {
     charge(profile, outer);
 }
 
+void kd2m_profile_note_bytes(kd2m_profile *profile, size_t number, size_t bytes) {
+    row *of = &profile->rows[number];
+    of->bytes = bytes > of->bytes ? bytes : of->bytes;
+}
+
 /* The table. */
 
 typedef struct sums {
@@ -108,6 +114,7 @@ static kd2m_status add_columns(kd2m_table *table) {
         {"seconds", "seconds", KD2M_COLUMN_REAL, 3},
         {"percent", "%", KD2M_COLUMN_REAL, 1},
         {"gflops", "GFLOP/s", KD2M_COLUMN_REAL, 1},
+        {"bytes", "bytes", KD2M_COLUMN_INTEGER, 0},
     };
     return kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns);
 }
@@ -170,6 +177,8 @@ static kd2m_status print_rows(const kd2m_profile *profile, kd2m_table *table) {
         if (i == profile->count)
             KD2M_TRY(print_kinds(profile, table, whole(&total)));
         KD2M_TRY(print_row(table, &at->label, &of, whole(&total)));
+        if (at->bytes > 0)
+            KD2M_TRY(kd2m_table_set_integer(table, "bytes", (int64_t)at->bytes));
     }
     KD2M_TRY(print_row(table, &total_label, &total, whole(&total)));
     KD2M_TRY(kd2m_table_add_note(table, "rows of part 'operator' sum up the layers' rows"));

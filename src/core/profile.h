@@ -43,6 +43,9 @@ void kd2m_profile_free(kd2m_profile *profile);
 /* Adds a row; *row = its number, one more than that of the row before. */
 kd2m_status kd2m_profile_add(kd2m_profile *profile, const kd2m_profile_label *label, size_t *row);
 
+/* Notes what a row's work takes at a time, in bytes: the table tells the most of a row. */
+void kd2m_profile_note_bytes(kd2m_profile *profile, size_t row, size_t bytes);
+
 /* *out = the table of all rows: as they were added, then sums by kind, rest, total. Time goes on.
  */
 kd2m_status kd2m_profile_table(kd2m_profile *profile, kd2m_table **out);

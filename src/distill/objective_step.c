@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "metric.h"
 #include "objective.h"
 #include "rows.h"
 
@@ -118,11 +119,22 @@ cleanup:
     return status == KD2M_OK ? status : blame(objective, bound, status);
 }
 
+/* What the term alone has asked for: its metric's scratch, rows of positions, its bank. */
+static size_t term_bytes(const kd2m_bound_term *bound) {
+    size_t bytes = bound->metric ? kd2m_metric_scratch(bound->metric) : 0;
+    bytes += bound->x_rows ? kd2m_row_store_bytes(bound->x_rows) : 0;
+    bytes += bound->y_rows ? kd2m_row_store_bytes(bound->y_rows) : 0;
+    bytes += bound->bank ? kd2m_row_store_bytes(bound->bank->store) : 0;
+    return bytes;
+}
+
 static kd2m_status time_term(kd2m_objective *objective, kd2m_bound_term *bound,
                              const int32_t *labels) {
     size_t outer = kd2m_profile_begin(objective->profile, bound->row, KD2M_PHASE_WHOLE);
     kd2m_status status = evaluate_term(objective, bound, labels);
     kd2m_profile_end(objective->profile, outer);
+    if (objective->profile)
+        kd2m_profile_note_bytes(objective->profile, bound->row, term_bytes(bound));
     return status;
 }
 

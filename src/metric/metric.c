@@ -136,6 +136,10 @@ kd2m_status kd2m_metric_accept(const kd2m_metric *metric, const kd2m_sample *x,
     return kd2m_metric_check(metric->context, metric->unit, x, y, true);
 }
 
+size_t kd2m_metric_scratch(const kd2m_metric *metric) {
+    return metric->arena.capacity;
+}
+
 void kd2m_metric_seek(kd2m_metric *metric, uint64_t seed, uint64_t draw) {
     metric->seed = seed;
     metric->next = draw;

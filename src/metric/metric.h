@@ -146,6 +146,9 @@ void kd2m_metric_unit_free(kd2m_context *context, kd2m_metric_unit *unit);
 kd2m_status kd2m_metric_unit_text(kd2m_context *context, char **out, const kd2m_metric_unit *unit,
                                   const kd2m_spec *spec);
 
+/* Bytes of scratch that the metric holds: as much as its largest evaluation so far asked for. */
+size_t kd2m_metric_scratch(const kd2m_metric *metric);
+
 /* Checks that two samples are what the metric takes, as evaluate does. Errors: KD2M_ERROR_INPUT. */
 kd2m_status kd2m_metric_accept(const kd2m_metric *metric, const kd2m_sample *x,
                                const kd2m_sample *y);

@@ -3,11 +3,11 @@
  * under a teacher that is not trained, which costs the same as one that is. Memory is what trials
  * set aside through the library's allocator; a data set counts once a trial.
  */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocation_counter.h"
 #include "context.h"
 #include "json.h"
 #include "memory.h"
@@ -18,39 +18,6 @@
 #include "study_internal.h"
 #include "trainer.h"
 #include "writer.h"
-
-/* ---- memory that is counted ---- */
-
-typedef struct counter {
-    kd2m_allocator below; /* the host's */
-    atomic_size_t live, peak;
-} counter;
-
-#define HEADER KD2M_ALIGNMENT /* before each block, with its size */
-
-static void *count_in(void *user, size_t size, size_t alignment) {
-    counter *c = user;
-    (void)alignment; /* at most the header's */
-    char *block = size <= SIZE_MAX - HEADER
-                      ? c->below.allocate(c->below.user, size + HEADER, KD2M_ALIGNMENT)
-                      : NULL;
-    if (!block)
-        return NULL;
-    memcpy(block, &size, sizeof size);
-    size_t live = atomic_fetch_add(&c->live, size) + size, peak = atomic_load(&c->peak);
-    while (live > peak && !atomic_compare_exchange_weak(&c->peak, &peak, live)) {
-    }
-    return block + HEADER;
-}
-
-static void count_out(void *user, void *memory) {
-    counter *c = user;
-    char *block = (char *)memory - HEADER;
-    size_t size;
-    memcpy(&size, block, sizeof size);
-    atomic_fetch_sub(&c->live, size);
-    c->below.release(c->below.user, block);
-}
 
 /* ---- one training ---- */
 
@@ -95,17 +62,17 @@ cleanup:
 static kd2m_status time_training(kd2m_study *study, const json_t *object, const char *path,
                                  training_cost *out) {
     kd2m_context_settings quiet = study->context->settings;
-    counter counts = {.below = quiet.allocator};
+    kd2m_allocation_counter counter;
     kd2m_context *context = NULL;
     kd2m_train_settings settings;
     kd2m_status status = KD2M_OK;
-    quiet.allocator = (kd2m_allocator){count_in, count_out, &counts};
+    quiet.allocator = kd2m_allocation_counter_begin(&counter, &quiet.allocator);
     quiet.log = NULL;
     quiet.progress = NULL;
     KD2M_TRY(kd2m_plan_settings(study->context, object, &settings));
     KD2M_TRY(kd2m_context_create(&context, &quiet));
     status = time_in(context, &settings, path, out);
-    out->bytes = (double)atomic_load(&counts.peak);
+    out->bytes = (double)kd2m_allocation_counter_peak(&counter);
     if (status != KD2M_OK)
         kd2m_fail(study->context, status, "%s", kd2m_context_message(context));
 cleanup:

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "allocation_counter.h"
 #include "context.h"
 #include "json.h"
 #include "memory.h"
@@ -26,6 +27,7 @@ typedef struct host {
     const kd2m_claim *claim;
     double renewed; /* clock */
     bool lost;      /* to another process */
+    kd2m_allocation_counter memory;
 } host;
 
 static void tell_log(void *user, kd2m_log_level level, const char *text) {
@@ -72,6 +74,7 @@ static kd2m_status create_context(host *h, kd2m_context **out) {
     settings.log = tell_log;
     settings.progress = tell_progress;
     settings.interrupted = ask_to_stop;
+    settings.allocator = kd2m_allocation_counter_begin(&h->memory, &settings.allocator);
     kd2m_status status = kd2m_context_create(out, &settings);
     return status == KD2M_OK
                ? status
@@ -94,7 +97,8 @@ cleanup:
     return status;
 }
 
-static kd2m_status write_result(kd2m_context *context, const kd2m_run_result *result, char **out) {
+static kd2m_status write_result(kd2m_context *context, const kd2m_run_result *result,
+                                size_t peak_bytes, char **out) {
     json_t *object = json_object();
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_json_set(context, object, "validation_accuracy",
@@ -107,6 +111,7 @@ static kd2m_status write_result(kd2m_context *context, const kd2m_run_result *re
     KD2M_TRY(kd2m_json_set(context, object, "epochs", json_integer(result->epochs)));
     KD2M_TRY(kd2m_json_set(context, object, "best_epoch", json_integer(result->best_epoch)));
     KD2M_TRY(kd2m_json_set(context, object, "unconverged", json_integer(result->unconverged)));
+    KD2M_TRY(kd2m_json_set(context, object, "peak_bytes", json_integer((json_int_t)peak_bytes)));
     KD2M_TRY(kd2m_json_text(context, out, object, 1));
 cleanup:
     json_decref(object);
@@ -139,9 +144,10 @@ cleanup:
 }
 
 /* The outcome of a run that came to an end, one way or another. */
-static kd2m_status keep(kd2m_study *study, const kd2m_claim *claim, kd2m_context *context,
-                        kd2m_status ended, const char *folder, const kd2m_run_result *result,
-                        const kd2m_table *profile) {
+static kd2m_status keep(const host *h, kd2m_context *context, kd2m_status ended, const char *folder,
+                        const kd2m_run_result *result, const kd2m_table *profile) {
+    kd2m_study *study = h->study;
+    const kd2m_claim *claim = h->claim;
     char message[512] = "";
     char *text = NULL, *epochs = NULL, *costs = NULL;
     kd2m_status status = KD2M_OK;
@@ -151,7 +157,8 @@ static kd2m_status keep(kd2m_study *study, const kd2m_claim *claim, kd2m_context
         outcome.message = message;
         outcome.failed = ended != KD2M_ERROR_NUMERIC;
     } else {
-        KD2M_TRY(write_result(study->context, result, &text));
+        KD2M_TRY(
+            write_result(study->context, result, kd2m_allocation_counter_peak(&h->memory), &text));
         KD2M_TRY(read_epochs(study->context, folder, &epochs));
         KD2M_TRY(kd2m_table_to_json(profile, &costs));
         KD2M_TRY(judge(study, claim, folder, result, &outcome.score));
@@ -190,14 +197,15 @@ cleanup:
     return status;
 }
 
-static kd2m_status train(kd2m_study *study, const kd2m_claim *claim, host *h, const char *folder) {
+static kd2m_status train(host *h, const char *folder) {
+    kd2m_study *study = h->study;
     kd2m_context *context = NULL;
     kd2m_train_settings settings;
     kd2m_run_result result;
     kd2m_table *profile = NULL;
     kd2m_status status = KD2M_OK;
     KD2M_TRY(create_context(h, &context));
-    KD2M_TRY(kd2m_plan_settings(study->context, claim->settings, &settings));
+    KD2M_TRY(kd2m_plan_settings(study->context, h->claim->settings, &settings));
     kd2m_status ended =
         kd2m_run_profiled(&result, &profile, context, folder, &settings, KD2M_RUN_RESUME);
     if (h->lost)
@@ -206,7 +214,7 @@ static kd2m_status train(kd2m_study *study, const kd2m_claim *claim, host *h, co
         status = ended;
         goto cleanup;
     }
-    KD2M_TRY(keep(study, claim, context, ended, folder, &result, profile));
+    KD2M_TRY(keep(h, context, ended, folder, &result, profile));
 cleanup:
     kd2m_table_free(profile);
     kd2m_context_free(context);
@@ -219,7 +227,7 @@ kd2m_status kd2m_study_train(kd2m_study *study, const kd2m_claim *claim) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(complete_settings(study, claim));
     KD2M_TRY(kd2m_study_trial_folder(study, claim->hash, &folder));
-    KD2M_TRY(train(study, claim, &h, folder));
+    KD2M_TRY(train(&h, folder));
 cleanup:
     kd2m_free(study->context, folder);
     if (status != KD2M_ERROR_INTERRUPTED)

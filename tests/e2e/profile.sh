@@ -49,6 +49,8 @@ assert parts == {"layer", "loss", "projector", "teacher", "step", "epoch", "oper
                  "total"}, parts
 terms = [row["name"] for row in rows if row["part"] == "loss"]
 assert terms == ["ce", "0.5*w2@features", "kd:T=4"], terms
+bytes = [row["bytes"] for row in rows if row["part"] == "loss"]
+assert bytes[0] is None and bytes[1] > 0 and bytes[2] > 0, bytes
 total = rows[-1]["seconds"]
 def whole(*which):
     return sum(row["seconds"] for row in rows if row["part"] in which)

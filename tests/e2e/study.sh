@@ -61,6 +61,9 @@ for table in samples mcnemar; do
     grep -q "^rig,noise," "$folder/one" || fail "no $table under shift"
 done
 (study --out "$folder/torn" --show samples --as csv) | grep -q ",load," || fail "loads group no samples"
+(study --out "$folder/torn" --show costs --as csv) >"$folder/costs"
+grep -qE '^rig,mlp:256-16-7,w2,[1-4],[0-9.e-]+,[0-9.e-]+,[^,]*w2@features,[0-9.e-]+,[0-9.e-]+,[0-9.e-]+$' \
+    "$folder/costs" || fail "costs: $(cat "$folder/costs")"
 
 # once finished, nothing is trained again
 (study --out "$folder/torn" --show trials --as csv) >"$folder/before"

@@ -120,7 +120,11 @@ static void operations_are_counted_by_calls(void **state) {
         kd2m_profile_end(profile, kd2m_profile_begin(profile, CONV2, KD2M_PHASE_FORWARD));
     }
     kd2m_profile_end(profile, kd2m_profile_begin(profile, CONV1, KD2M_PHASE_BACKWARD));
+    kd2m_profile_note_bytes(profile, LOSS, 4096);
+    kd2m_profile_note_bytes(profile, LOSS, 64);
     json_t *table = table_of(context, profile);
+    EXPECT_CLOSE(4096, number(row_at(table, 2), "bytes"), 0, 0);
+    assert_true(json_is_null(json_object_get(row_at(table, 0), "bytes")));
     json_t *conv1 = row_at(table, 0), *conv = row_at(table, 3), *total = row_at(table, 5);
     EXPECT_CLOSE(10e6, 1e9 * number(conv1, "gflops") * number(conv1, "seconds"), 0, 1e-9);
     EXPECT_CLOSE(13e6, 1e9 * number(conv, "gflops") * number(conv, "seconds"), 0, 1e-9);

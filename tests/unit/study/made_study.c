@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "stages.h"
+#include "store_internal.h"
 
 #define CLASSES 2
 
@@ -71,6 +72,22 @@ kd2m_study *made_study(kd2m_context *context, int rows) {
             say(context, study, claim.trial, &claim.place, rows);
         kd2m_claim_clear(&claim);
     }
+}
+
+void made_costs(kd2m_context *context, kd2m_study *study) {
+    EXPECT_OK(
+        context,
+        kd2m_store_run(
+            study->store,
+            "UPDATE trial SET costs = '{\"rows\": ["
+            "{\"part\": \"layer\", \"name\": \"fc\", \"seconds\": 3, \"bytes\": null},"
+            "{\"part\": \"loss\", \"name\": \"ce\", \"seconds\": 1, \"bytes\": null},"
+            "{\"part\": \"loss\", \"name\": \"w2\", \"seconds\": 4, \"bytes\": 2500000},"
+            "{\"part\": \"epoch\", \"seconds\": 100}, {\"part\": \"total\", \"seconds\": 108}]}',"
+            " result = json_object('samples_per_second', 1000 * (repeat + 1),"
+            " 'peak_bytes', iif(student = 0, 1000000 * (repeat + 1), NULL))"
+            " WHERE stage = 2 AND method = 2",
+            "test"));
 }
 
 json_t *made_rows_of(kd2m_context *context, kd2m_table *table) {

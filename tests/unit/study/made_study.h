@@ -22,6 +22,11 @@ int made_teacher_right(size_t part);
 /* Makes one whose parts have `rows` rows. */
 kd2m_study *made_study(kd2m_context *context, int rows);
 
+/* As if the trials of w2 had taken 16, 8 and 5.33 ms a step, an eighth of it in ce and half in w2,
+ * which has 2.5 MB; those of the first student have 1, 2 and 3 MB, of the second nothing is kept.
+ */
+void made_costs(kd2m_context *context, kd2m_study *study);
+
 /* The table's rows as JSON; frees the table. */
 json_t *made_rows_of(kd2m_context *context, kd2m_table *table);
 bool made_says(const json_t *row, const char *key, const char *text);

@@ -230,7 +230,7 @@ static void test_mcnemar(void **state) {
     kd2m_context_free(context);
 }
 
-/* Opens the study there and makes both tables; *opening = allocations until it is open. */
+/* Opens the study there and makes the tables; *opening = allocations until it is open. */
 static kd2m_status make_tables(kd2m_context *context, const char *folder, size_t *opening) {
     kd2m_study_settings settings;
     kd2m_study *study;
@@ -245,6 +245,10 @@ static kd2m_status make_tables(kd2m_context *context, const char *folder, size_t
     if (status == KD2M_OK)
         status = kd2m_study_mcnemar(&table, study);
     kd2m_table_free(table);
+    table = NULL;
+    if (status == KD2M_OK)
+        status = kd2m_study_costs(&table, study);
+    kd2m_table_free(table);
     kd2m_study_free(study);
     return status;
 }
@@ -255,6 +259,7 @@ static void test_failing_memory(void **state) {
     kd2m_study *made = made_study(whole, 6);
     char folder[256];
     keep_samples(whole, made, 6);
+    made_costs(whole, made);
     /* one part whose samples are known and one whose are not are enough */
     EXPECT_OK(whole, kd2m_store_run(made->store,
                                     "DELETE FROM outputs WHERE part = 'validation' OR trial IN"

@@ -8,6 +8,7 @@
 #include "kd2m/stats.h"
 #include "made_study.h"
 #include "score.h"
+#include "store_internal.h"
 
 static void values_of(double *out, size_t part, size_t student, size_t method) {
     for (size_t seed = 0; seed < MADE_SEEDS; seed++)
@@ -147,6 +148,50 @@ static void test_claims(void **state) {
     kd2m_context_free(context);
 }
 
+static void test_costs(void **state) {
+    (void)state;
+    static const double share[] = {0.125, 0.5};
+    kd2m_context *context = testing_context(1);
+    kd2m_study *study = made_study(context, 10);
+    kd2m_table *table;
+    char *text;
+    made_costs(context, study);
+    EXPECT_OK(context, kd2m_study_costs(&table, study));
+    EXPECT_OK(context, kd2m_table_to_text(table, &text));
+    assert_non_null(strstr(text, "no memory was kept"));
+    kd2m_text_free(context, text);
+    json_t *rows = made_rows_of(context, table);
+    assert_int_equal(json_array_size(rows), 2 * 2);
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *row = json_array_get(rows, i);
+        double step = 16 * (1 + 1.0 / 2 + 1.0 / 3) / 3; /* batches of 16 */
+        assert_true(made_says(row, "method", "w2"));
+        assert_true(made_says(row, "student", i < 2 ? "mlp:64-4-7" : "wide"));
+        assert_true(made_says(row, "term", i % 2 ? "w2" : "ce"));
+        EXPECT_CLOSE(3, made_number(row, "trials"), 0, 0);
+        EXPECT_CLOSE(step, made_number(row, "step_ms"), 0, 1e-12);
+        EXPECT_CLOSE(share[i % 2] * step, made_number(row, "term_ms"), 0, 1e-12);
+        EXPECT_CLOSE(100 * share[i % 2], made_number(row, "percent"), 0, 1e-12);
+        if (i < 2)
+            EXPECT_CLOSE(3, made_number(row, "trial_mb"), 0, 1e-12);
+        else
+            assert_true(json_is_null(json_object_get(row, "trial_mb")));
+        if (i % 2)
+            EXPECT_CLOSE(2.5, made_number(row, "term_mb"), 0, 1e-12);
+        else
+            assert_true(json_is_null(json_object_get(row, "term_mb")));
+    }
+    json_decref(rows);
+    EXPECT_OK(context,
+              kd2m_store_run(study->store,
+                             "UPDATE trial SET costs = '{\"rows\": [' WHERE stage = 2", "test"));
+    EXPECT_STATUS(context, KD2M_ERROR_INPUT, kd2m_study_costs(&table, study));
+    EXPECT_MESSAGE(context, "a trial's costs");
+    assert_null(table);
+    kd2m_study_free(study);
+    kd2m_context_free(context);
+}
+
 /* Six rows, three classes, class 2 the alarm. */
 static void test_scores(void **state) {
     (void)state;
@@ -230,9 +275,8 @@ static void test_failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_results),        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_costs),          cmocka_unit_test(test_scores),
         cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,13 @@ loss='ce + kd + kd:T=2 + kd:T=4 + 0.1*w2 + 0.1*w1 + 0.1*mmd' # its lines in the 
 sweep 4 distill $data --model mlp:64-8-7 --teacher teacher --loss "$loss" --epochs 3
 [[ "$struck" == *state*log.jsonl*state* ]] || fail "no run was struck in the midst of a line"
 
+# what a teacher says
+leave 0
+"$kd2m" distill $data -q --model mlp:64-8-7 --teacher teacher --loss 'ce + kd' --epochs 1 \
+    --teacher-cache "$disk/cache" --out kept >out.txt 2>err.txt
+check_failure $? "$disk/cache/[a-z0-9.-]*"
+[ -z "$(find "$disk/cache" -type f)" ] || fail "a half-made file"
+
 # arrays: what was there before stays
 head -c 4096 /dev/zero >zeros
 { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (16, 64), }"

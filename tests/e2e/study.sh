@@ -73,6 +73,12 @@ cmp "$folder/before" "$folder/after"
 # trials are runs
 [ "$("$kd2m" runs "$folder/torn" --where state=done --as csv | wc -l)" -eq "$(wc -l <"$folder/before")" ] ||
     fail "not every trial is listed as a run: $("$kd2m" runs "$folder/torn")"
+
+# the teacher was asked once, whatever the seed and the loss: logits for kd, features for w2
+for study in whole torn; do
+    [ "$(find "$folder/$study/cache" -name '*.safetensors' | wc -l)" -eq 2 ] ||
+        fail "kept in $study: $(ls "$folder/$study/cache")"
+done
 echo "$hit kills: the same figures"
 
 # Ctrl-C

@@ -502,9 +502,8 @@ static void refusals_of_the_system(void **state) {
     char folder[256], file[300];
     kd2m_run_result result;
     kd2m_mapping mapping;
+    snprintf(file, sizeof file, "%s/file", new_folder(folder));
     kd2m_train_settings settings = settings_of(file);
-    new_folder(folder);
-    snprintf(file, sizeof file, "%s/file", folder);
     write_bytes(file, "", 0);
     EXPECT_STATUS(context, KD2M_ERROR_IO,
                   kd2m_run(&result, context, testing_folder(), &settings, KD2M_RUN_NEW));

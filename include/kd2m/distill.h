@@ -97,9 +97,9 @@ KD2M_API kd2m_status kd2m_run(kd2m_run_result *out, kd2m_context *context, const
 /*
  * The same, and *profile = a table of where training's time went (kd2m_table_free), which is also
  * written to profile.json: seconds and GFLOP/s of each layer, forward and backward, of each kind of
- * operator, of the terms of the loss (and the bytes that each asked for), teacher, optimiser, waiting for data, validation, checkpoints
- * and the rest. It counts this sitting alone. NULL `profile`: none is taken. What is trained is the
- * same to the bit.
+ * operator, of the terms of the loss (and the bytes that each asked for), teacher, optimiser,
+ * waiting for data, validation, checkpoints and the rest. It counts this sitting alone. NULL
+ * `profile`: none is taken. What is trained is the same to the bit.
  */
 KD2M_API kd2m_status kd2m_run_profiled(kd2m_run_result *out, kd2m_table **profile,
                                        kd2m_context *context, const char *folder,

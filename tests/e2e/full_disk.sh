@@ -94,6 +94,7 @@ leave 0
     --teacher-cache "$disk/cache" --out kept >out.txt 2>err.txt
 check_failure $? "$disk/cache/[a-z0-9.-]*"
 [ -z "$(find "$disk/cache" -type f)" ] || fail "a half-made file"
+rm -r "$disk/cache" "$disk/ballast"
 
 # arrays: what was there before stays
 head -c 4096 /dev/zero >zeros

@@ -30,7 +30,8 @@ def run_kd2m(recipe, root, seeds, command):
         for seed in range(seeds):
             common = [*recipe["train"](root), "--epochs", str(recipe["epochs"]), "--batch-size",
                       str(BATCH), "--lr", str(recipe["lr"]), "--momentum", str(MOMENTUM),
-                      "--weight-decay", str(DECAY), "--select", "last", "--seed", str(seed)]
+                      "--weight-decay", str(DECAY), "--select", "last", "--seed", str(seed),
+                      "--split-seed", str(seed)]
             teacher = f"{runs}/teacher-{seed}"
             jobs = {"teacher": ["train", "--model", recipe["teacher"]]}
             for name, loss in LOSSES.items():

@@ -36,7 +36,8 @@ KD2M_BEGIN_DECLS
     X(INTEGER, limit,        "0",       0, 4294967295.0, "N",  "most training rows; of each class its share; 0 = all") \
     X(REAL,    imbalance,    "1",       1e-6, 1,     "RATIO",  "training rows of the last class over those of the first, falling from class to class") \
     X(REAL,    label_noise,  "0",       0, 1,        "SHARE",  "share of the training labels that are replaced by other classes") \
-    X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, split and batches")
+    X(INTEGER, split_seed,   "0",       0, 4294967295.0, "N",  "chooses the split, and the rows that limit and imbalance leave: the same for a teacher and its students") \
+    X(INTEGER, seed,         "0",       0, 4294967295.0, "N",  "chooses weights, batches and wrong labels")
 /* clang-format on */
 
 /* Which data, and what is made of them. */
@@ -78,9 +79,9 @@ typedef struct kd2m_column_info {
  * settings->transform and cuts the shares settings->validation and, where it has no test part,
  * settings->test of its training rows off by the rule settings->split:
  *
- *     random         of each class the same share, chosen by the seed alone
+ *     random         of each class the same share, chosen by split_seed alone
  *     group:COLUMN   whole groups of rows with one code of the column, as near to the share as they
- *                    get; the seed chooses among equals
+ *                    get; split_seed chooses among equals
  *     time           the latest for test, those before for validation; rows that reach over a cut
  *                    are left out (info.dropped)
  *     time:COLUMN    the same for each code of the column by itself, as for recordings with clocks
@@ -90,12 +91,13 @@ typedef struct kd2m_column_info {
  * on, settings->imbalance leaves class after class fewer, n ratio^(c / (classes - 1)) of class c
  * where the largest class has n; then settings->limit keeps so many, of each class its share; then
  * settings->label_noise replaces the labels of a share of them by other classes, each as likely.
- * The seed chooses; validation, test and all keys stay what they are. What is missing (empty cells,
- * NA, NaN) is refused, or as settings->missing says, its sample left out, or it is interpolated
- * along the time of a signal. The settings' texts are copied. Errors: KD2M_ERROR_USAGE (settings,
- * spec, chain, classes that there aren't, a split that can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT
- * (files; labels out of range; NaN or infinity with count and first position; transforms that do
- * not fit), KD2M_ERROR_MEMORY.
+ * split_seed chooses the rows and seed the wrong labels; validation, test and all keys stay what
+ * they are. Another seed has the same split, so that no student is judged on rows that its teacher
+ * was trained on. What is missing (empty cells, NA, NaN) is refused, or as settings->missing says,
+ * its sample left out, or it is interpolated along the time of a signal. The settings' texts are
+ * copied. Errors: KD2M_ERROR_USAGE (settings, spec, chain, classes that there aren't, a split that
+ * can't be), KD2M_ERROR_IO, KD2M_ERROR_INPUT (files; labels out of range; NaN or infinity with
+ * count and first position; transforms that do not fit), KD2M_ERROR_MEMORY.
  */
 KD2M_API kd2m_status kd2m_dataset_open(kd2m_dataset **out, kd2m_context *context,
                                        const kd2m_data_settings *settings);

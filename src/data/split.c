@@ -110,8 +110,8 @@ static void fill_rows(kd2m_dataset *dataset, const unsigned char *places) {
 
 kd2m_status kd2m_dataset_split(kd2m_dataset *dataset, const kd2m_data_settings *settings) {
     size_t rows = dataset->raw.train.rows;
-    kd2m_sharing sharing = {dataset, settings->validation, settings->test, (uint64_t)settings->seed,
-                            NULL};
+    kd2m_sharing sharing = {dataset, settings->validation, settings->test,
+                            (uint64_t)settings->split_seed, NULL};
     kd2m_status status = KD2M_OK;
     KD2M_TRY(check_shares(dataset, settings));
     KD2M_TRY(kd2m_alloc(dataset->context, (void **)&sharing.places, rows, 1));

@@ -53,7 +53,7 @@ kd2m_status kd2m_split_check(kd2m_context *context, const char *rule);
 
 /*
  * Fills dataset->rows from dataset->raw by the settings split, validation, test, imbalance, limit
- * and seed.
+ * and split_seed.
  * Errors: KD2M_ERROR_USAGE: unknown column, data without times, too few groups, test rows asked for
  * where there are some, nothing left to train on; KD2M_ERROR_MEMORY.
  */

@@ -10,7 +10,7 @@ static inline kd2m_status testing_open(kd2m_dataset **out, kd2m_context *context
     kd2m_settings_default(kd2m_data_setting_list(), &settings);
     settings.data = spec;
     settings.validation = validation;
-    settings.seed = (int64_t)seed;
+    settings.split_seed = (int64_t)seed;
     return kd2m_dataset_open(out, context, &settings);
 }
 

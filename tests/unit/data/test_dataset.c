@@ -190,7 +190,7 @@ static void the_split_is_stratified_disjoint_and_whole(void **state) {
     }
 }
 
-static void the_split_depends_on_the_seed_alone(void **state) {
+static void the_split_depends_on_its_seed_alone(void **state) {
     uint32_t first[ROWS];
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++) {
@@ -526,7 +526,7 @@ int main(void) {
         cmocka_unit_test(refuses_arrays_that_do_not_fit),
         cmocka_unit_test(shapes_follow_the_arrays),
         cmocka_unit_test(the_split_is_stratified_disjoint_and_whole),
-        cmocka_unit_test(the_split_depends_on_the_seed_alone),
+        cmocka_unit_test(the_split_depends_on_its_seed_alone),
         cmocka_unit_test(the_digest_tells_data_apart),
         cmocka_unit_test(warns_of_classes_without_training),
         cmocka_unit_test(reads_past_the_end_are_refused),

@@ -19,7 +19,7 @@ static kd2m_dataset *open_with(kd2m_context *by, const char *spec, const char *c
     settings.data = spec;
     settings.transform = chain;
     settings.validation = share;
-    settings.seed = seed;
+    settings.seed = settings.split_seed = seed;
     EXPECT_OK(by, kd2m_dataset_open(&dataset, by, &settings));
     return dataset;
 }

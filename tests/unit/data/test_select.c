@@ -40,7 +40,7 @@ static kd2m_status open_with(kd2m_dataset **out, kd2m_context *in, const char *c
     settings.validation = 0.25;
     settings.classes = classes;
     settings.limit = limit;
-    settings.seed = seed;
+    settings.split_seed = seed;
     return kd2m_dataset_open(out, in, &settings);
 }
 

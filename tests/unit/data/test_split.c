@@ -61,13 +61,16 @@ static void make(size_t rows, size_t group_count, double length) {
     EXPECT_OK(context, kd2m_raw_data_add_numbers(context, &made.raw, part, "clock", clocks));
 }
 
+static int64_t run_seed; /* of weights and batches */
+
 static kd2m_status try_split(const char *rule, double validation, double test, int64_t seed) {
     kd2m_data_settings settings;
     kd2m_settings_default(kd2m_data_setting_list(), &settings);
     settings.split = rule;
     settings.validation = validation;
     settings.test = test;
-    settings.seed = seed;
+    settings.split_seed = seed;
+    settings.seed = run_seed;
     for (size_t s = 0; s < 3; s++) {
         kd2m_free(made.context, made.rows[s]);
         made.rows[s] = NULL;
@@ -353,9 +356,28 @@ static void failing_memory_leaks_nothing(void **state) {
     }
 }
 
+/* A teacher and its students, of other seeds, have the same split. */
+static void other_seeds_have_the_same_split(void **state) {
+    (void)state;
+    static const char *const rules[] = {"random", "group:group"};
+    unsigned char first[MOST], second[MOST];
+    make(90, 12, 1);
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) {
+        run_seed = 0;
+        split(rules[r], 0.2, 0.3, 4, first);
+        run_seed = 5;
+        split(rules[r], 0.2, 0.3, 4, second);
+        assert_memory_equal(first, second, 90);
+        split(rules[r], 0.2, 0.3, 3, second);
+        assert_true(memcmp(first, second, 90) != 0);
+    }
+    run_seed = 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_gives_each_class_its_share),
+        cmocka_unit_test(other_seeds_have_the_same_split),
         cmocka_unit_test(groups_stay_whole_and_come_nearest),
         cmocka_unit_test(groups_for_test_come_first),
         cmocka_unit_test(many_groups_meet_the_share),

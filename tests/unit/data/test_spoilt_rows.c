@@ -29,7 +29,7 @@ static kd2m_data_settings settings_with(double imbalance, double label_noise, in
     settings.validation = 0.25;
     settings.imbalance = imbalance;
     settings.label_noise = label_noise;
-    settings.seed = seed;
+    settings.seed = settings.split_seed = seed;
     return settings;
 }
 

@@ -120,7 +120,8 @@ static void runs_are_the_same(void **state) {
     kd2m_train_settings settings = settings_of(new_folder(folder));
     compare(settings, 5);
     settings.epochs = 1;
-    settings.seed = 7; /* another split, another normalisation of the student */
+    settings.seed = settings.split_seed =
+        7; /* another split, another normalisation of the student */
     compare(settings, 5);
     settings.sampler = "balanced";
     settings.validation = 0.3;
@@ -135,9 +136,9 @@ static void runs_are_the_same(void **state) {
     settings.loss = "ce + kd";
     settings.batch_size = 13;
     compare(settings, 8);
-    settings.limit = 50; /* the training split's samples alone: another for every seed */
+    settings.limit = 50; /* the training split's samples alone: others by split_seed */
     compare(settings, 9);
-    settings.seed = 3;
+    settings.seed = settings.split_seed = 3;
     compare(settings, 10);
     settings.limit = 0;
     settings.classes = "0,2-6";
@@ -405,7 +406,7 @@ static void swapped_files_are_refused(void **state) {
     kd2m_train_settings settings = settings_of(NULL), teacher = settings_of(NULL);
     teacher.teacher = teacher.loss = NULL;
     teacher.model = "cnn1d:width=0.5";
-    teacher.seed = 9;
+    teacher.seed = teacher.split_seed = 9;
     teacher.epochs = 1;
     EXPECT_OK(context, kd2m_run(&result, context, new_folder(model), &teacher, KD2M_RUN_NEW));
     settings.loss = "ce + kd + w2@bn2 + w2@bn2/flatten";

@@ -91,12 +91,6 @@ kd2m_status kd2m_for_each_cell(kd2m_study *study, kd2m_cell_visit visit, void *u
 
 kd2m_status kd2m_cell_add_row(const kd2m_cell *cell, kd2m_table *table, size_t method) {
     const kd2m_plan *plan = cell->study->plan;
-    kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_table_add_row(table));
-    KD2M_TRY(kd2m_table_set_text(table, "data", plan->data[cell->data].part.name));
-    KD2M_TRY(kd2m_table_set_text(table, "part", cell->part));
-    KD2M_TRY(kd2m_table_set_text(table, "student", plan->students[cell->student].name));
-    KD2M_TRY(kd2m_table_set_text(table, "method", plan->methods[method].part.name));
-cleanup:
-    return status;
+    return kd2m_begin_method_row(table, plan, cell->data, cell->part, cell->student,
+                                 plan->methods[method].part.name);
 }

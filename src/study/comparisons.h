@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "kd2m/table.h"
 #include "plan.h"
 
 #define KD2M_MOST_BASELINES (sizeof((kd2m_plan *)NULL)->baselines / sizeof(char *))
@@ -23,5 +24,12 @@ bool kd2m_is_compared(const kd2m_plan *plan, size_t method, size_t baseline);
 /* out = 'KIND_BASELINE', the key of a column about that baseline. */
 void kd2m_baseline_key(char out[KD2M_KEY_SIZE], const char *kind, const kd2m_plan *plan,
                        size_t baseline);
+
+/* Adds the columns 'difference', 'low' and 'high' about that baseline. */
+kd2m_status kd2m_add_difference_columns(kd2m_table *table, const kd2m_plan *plan, size_t baseline);
+
+/* Begins a row about nets of a cell: data set, part, student and method. */
+kd2m_status kd2m_begin_method_row(kd2m_table *table, const kd2m_plan *plan, size_t data,
+                                  const char *part, size_t student, const char *method);
 
 #endif

@@ -69,7 +69,7 @@ cleanup:
 static kd2m_status add_columns(const results *r, kd2m_table *table) {
     static const char *const texts[] = {"data", "part", "student", "method"};
     const kd2m_plan *plan = r->study->plan;
-    char key[KD2M_KEY_SIZE], title[KD2M_KEY_SIZE];
+    char key[KD2M_KEY_SIZE];
     kd2m_status status = KD2M_OK;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         KD2M_TRY(kd2m_table_add_column(table, texts[i], texts[i], KD2M_COLUMN_TEXT, 0));
@@ -77,13 +77,7 @@ static kd2m_status add_columns(const results *r, kd2m_table *table) {
     KD2M_TRY(
         kd2m_table_add_column(table, r->figures.score, r->figures.score, KD2M_COLUMN_MEAN_SD, 4));
     for (size_t k = 0; k < plan->baseline_count; k++) {
-        kd2m_baseline_key(key, "difference", plan, k);
-        snprintf(title, sizeof title, "- %.60s", plan->baselines[k]);
-        KD2M_TRY(kd2m_table_add_column(table, key, title, KD2M_COLUMN_REAL, 4));
-        kd2m_baseline_key(key, "low", plan, k);
-        KD2M_TRY(kd2m_table_add_column(table, key, "from", KD2M_COLUMN_REAL, 4));
-        kd2m_baseline_key(key, "high", plan, k);
-        KD2M_TRY(kd2m_table_add_column(table, key, "to", KD2M_COLUMN_REAL, 4));
+        KD2M_TRY(kd2m_add_difference_columns(table, plan, k));
         kd2m_baseline_key(key, "p", plan, k);
         KD2M_TRY(kd2m_table_add_column(table, key, "Holm's p", KD2M_COLUMN_REAL, 4));
         kd2m_baseline_key(key, "verdict", plan, k);
@@ -122,13 +116,8 @@ cleanup:
 /* Begins the row of a method, or teacher, in a figure's cell. */
 static kd2m_status begin_row(const results *r, kd2m_table *table, const kd2m_figure *of,
                              const char *method, size_t seeds) {
-    const kd2m_plan *plan = r->study->plan;
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_table_add_row(table));
-    KD2M_TRY(kd2m_table_set_text(table, "data", plan->data[of->data].part.name));
-    KD2M_TRY(kd2m_table_set_text(table, "part", of->part));
-    KD2M_TRY(kd2m_table_set_text(table, "student", plan->students[of->student].name));
-    KD2M_TRY(kd2m_table_set_text(table, "method", method));
+    KD2M_TRY(kd2m_begin_method_row(table, r->study->plan, of->data, of->part, of->student, method));
     KD2M_TRY(kd2m_table_set_integer(table, "seeds", (int64_t)seeds));
 cleanup:
     return status;

@@ -190,18 +190,10 @@ static kd2m_status add_columns(const kd2m_plan *plan, kd2m_table *table) {
         {"accuracy", NULL, KD2M_COLUMN_REAL, 4},    {"low", "from", KD2M_COLUMN_REAL, 4},
         {"high", "to", KD2M_COLUMN_REAL, 4},
     };
-    char key[KD2M_KEY_SIZE], title[KD2M_KEY_SIZE];
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_table_add_columns(table, columns, sizeof columns / sizeof *columns));
-    for (size_t k = 0; k < plan->baseline_count; k++) {
-        kd2m_baseline_key(key, "difference", plan, k);
-        snprintf(title, sizeof title, "- %.60s", plan->baselines[k]);
-        KD2M_TRY(kd2m_table_add_column(table, key, title, KD2M_COLUMN_REAL, 4));
-        kd2m_baseline_key(key, "low", plan, k);
-        KD2M_TRY(kd2m_table_add_column(table, key, "from", KD2M_COLUMN_REAL, 4));
-        kd2m_baseline_key(key, "high", plan, k);
-        KD2M_TRY(kd2m_table_add_column(table, key, "to", KD2M_COLUMN_REAL, 4));
-    }
+    for (size_t k = 0; k < plan->baseline_count; k++)
+        KD2M_TRY(kd2m_add_difference_columns(table, plan, k));
 cleanup:
     return status;
 }

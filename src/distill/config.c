@@ -48,9 +48,10 @@ static bool same(const json_t *a, const json_t *b) {
 }
 
 /* Where the teacher's outputs are kept changes no result: a run may go on with other files, or
- * without. */
+ * without. Nor does where the teacher lies: its digest says whether it is the same. */
 static bool changes_nothing(const kd2m_setting *setting) {
-    return strncmp(setting->name, "teacher_cache", strlen("teacher_cache")) == 0;
+    return strcmp(setting->name, "teacher") == 0 ||
+           strncmp(setting->name, "teacher_cache", strlen("teacher_cache")) == 0;
 }
 
 static kd2m_status compare(kd2m_context *context, const json_t *then,
@@ -110,6 +111,7 @@ kd2m_status kd2m_config_settings(kd2m_train_settings *out, json_t **config, kd2m
         KD2M_TRY(kd2m_config_read(out, &found, context, folder->config));
         if (given) {
             KD2M_TRY(compare(context, json_object_get(found, "settings"), given, folder->config));
+            out->teacher = given->teacher;
             out->teacher_cache = given->teacher_cache;
             out->teacher_cache_limit = given->teacher_cache_limit;
         }

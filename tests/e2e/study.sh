@@ -84,9 +84,18 @@ echo "$hit kills: the same figures"
 # Ctrl-C
 study "$folder/plan.json" --out "$folder/stopped" >/dev/null 2>"$folder/errors" &
 pid=$!
-sleep 0.3
+until [ "$(ls "$folder/stopped/trials" 2>/dev/null | wc -l)" -ge 4 ]; do
+    sleep 0.02
+done
 kill -INT $pid
 code=0
 wait $pid || code=$?
 [ $code -eq 1 ] || fail "exit code $code after Ctrl-C"
 grep -q "the same command goes on" "$folder/errors" || fail "after Ctrl-C: $(cat "$folder/errors")"
+
+# and goes on where it was moved to
+mv "$folder/stopped" "$folder/moved"
+(study --out "$folder/moved") >/dev/null
+(study --out "$folder/moved" --final --as csv) >"$folder/other"
+(study --out "$folder/whole" --show results --as csv) >"$folder/one"
+cmp "$folder/one" "$folder/other" || fail "moved: other results"

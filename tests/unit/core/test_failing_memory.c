@@ -183,7 +183,7 @@ cleanup:
 static kd2m_status fill_table(kd2m_table *table) {
     kd2m_status status = KD2M_OK;
     for (int c = 0; c < 5; c++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "c%d", c);
         KD2M_TRY(kd2m_table_add_column(table, key, "Title", KD2M_COLUMN_TEXT, 0));
     }

@@ -3,6 +3,7 @@
 
     bench/metrics.py [--most ROWS]               all that this build and peers/metrics.py have
     bench/metrics.py [--most ROWS] METRIC...     those named, printed and not put into the document
+    bench/metrics.py --sizes N,N.. METRIC...     of these sizes
 
 Both work on the same files, take turns and use two threads; PyTorch's and POT's BLAS is told what the
 processor is. A cell is
@@ -165,6 +166,9 @@ def main():
     if arguments[:1] == ["--most"]:
         most, arguments = int(arguments[1]), arguments[2:]
     sizes = tuple(n for n in SIZES if n <= most)
+    if arguments[:1] == ["--sizes"]:
+        sizes, arguments = tuple(int(n) for n in arguments[1].split(",")), arguments[2:]
+        most = max(sizes)
     chosen = arguments or list(PEERS)
     rates = machine()
     print(f"{rates['flops'] / 1e9:.0f} GFLOP/s, {rates['bytes'] / 1e9:.1f} GB/s", file=sys.stderr)

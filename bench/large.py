@@ -47,8 +47,9 @@ def row(name, command, times=1):
     short, _ = run(command(SHORT))
     long, memory = run(command(LONG))
     each = (long["seconds"] - short["seconds"]) / (LONG - SHORT)
-    return [name, f"{times * each:.2f}", f"{times * (long['seconds'] - LONG * each):.2f}", f"{memory:.0f}",
-            f"{long['value']:.6g}" if times == 1 else "–"]
+    whole = times == 1
+    return [name, f"{times * each:.2f}", f"{long['seconds'] - LONG * each:.2f}" if whole else "–", f"{memory:.0f}",
+            f"{long['value']:.6g}" if whole else "–"]
 
 
 def main():

@@ -6,8 +6,8 @@ it in PyTorch, value and gradient.
 
 An iteration is the time of a longer run less that of a shorter one, over the iterations between them. The
 peer's take two passes over the pairs each (rows, then columns), kd2m's one. Of more than 8,192 rows the peer
-works on 2,048 in each pass, against all of the other side, and its seconds are those times rows/2,048. Memory is the largest resident
-set of the process, reading the arrays included.
+works on 2,048 in each pass, against all of the other side, and its seconds are those times rows/2,048. Memory
+is the largest resident set of the process, reading the arrays included.
 """
 import json
 import os

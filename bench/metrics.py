@@ -3,7 +3,7 @@
 
     bench/metrics.py [--most ROWS]               all that this build and peers/metrics.py have
     bench/metrics.py [--most ROWS] METRIC...     those named, printed and not put into the document
-    bench/metrics.py --sizes N,N.. METRIC...     of these sizes
+    bench/metrics.py --sizes N,N.. METRIC...     likewise, of these sizes
 
 Both work on the same files, take turns and use two threads; PyTorch's and POT's BLAS is told what the
 processor is. A cell is

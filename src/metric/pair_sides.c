@@ -2,8 +2,8 @@
  * The two sides of a comparison by pairs, and the room for its tiles: see pairwise.h.
  *
  * Where the distances are asked for twice (a bandwidth, then a value), those between up to
- * SMALL_ROWS a side are kept, no more memory than features take; of more rows each tile takes the
- * place of the one before.
+ * SMALL_ROWS a side are kept, 16 MB at most; of more rows each tile takes the place of the one
+ * before.
  *
  * Cost: O((n + m) d). Threads: the context's.
  */

@@ -1,5 +1,6 @@
 /*
- * Kernels of squared distances over all pairs of rows, in tiles: no array of n x m is ever there.
+ * Kernels of squared distances over all pairs of rows, in tiles: no array of n x m is ever there,
+ * but for few rows whose distances are used twice (pair_sides.c).
  */
 #ifndef KD2M_METRIC_PAIRWISE_H
 #define KD2M_METRIC_PAIRWISE_H

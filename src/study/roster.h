@@ -1,7 +1,6 @@
 /*
- * The samples of a part, whatever seed they stand in: a share that is cut off for validation or
- * test is another one for each seed, and a sample's answers are to be averaged over the seeds that
- * it stands in.
+ * The samples of a part, whatever seed they stand in: trials may have other splits (split_seed in
+ * a search), and a sample's answers are to be averaged over the seeds that it stands in.
  */
 #ifndef KD2M_STUDY_ROSTER_H
 #define KD2M_STUDY_ROSTER_H

@@ -69,8 +69,8 @@ static size_t common_rows(const kd2m_cell *cell) {
     return first ? first->rows : 0;
 }
 
-/* Whether every seed has the same rows there: a share cut off by the seed differs, even where its
- * labels don't. */
+/* Whether every seed has the same rows there: earlier versions cut shares off by the seed, so that
+ * they differ even where their labels don't. */
 static kd2m_status is_fixed(const kd2m_cell *cell, bool *out) {
     const kd2m_plan *plan = cell->study->plan;
     json_t *settings = NULL;

@@ -138,6 +138,9 @@ kd2m_status kd2m_dataset_measure(const kd2m_dataset *dataset, kd2m_normalisation
 void kd2m_part_read(const kd2m_part *part, float scale, size_t size, size_t first, size_t count,
                     float *out);
 
+/* Says that the row will be fetched next: rows of a shuffled epoch lie far apart. */
+void kd2m_dataset_prefetch(const kd2m_dataset *dataset, kd2m_split split, size_t row);
+
 /* Writes sample `row` of a split, normalised unless `normalisation` is NULL; the label in *label.
  * Either output may be NULL. Touches neither context nor allocator: any thread may call it. */
 void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t row,

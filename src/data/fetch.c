@@ -17,6 +17,9 @@
 #include "memory.h"
 #include "simd.h"
 
+#define CACHE_LINE ((size_t)64)
+#define PREFETCH_BYTES ((size_t)4096) /* then the processor does it by itself */
+
 KD2M_CLONES
 static void widen_bytes(float *restrict out, const uint8_t *restrict in, size_t count,
                         float scale) {
@@ -38,6 +41,16 @@ void kd2m_part_read(const kd2m_part *part, float scale, size_t size, size_t firs
         widen_bytes(out, (const uint8_t *)part->values.values + first * size, count * size, scale);
     else
         widen_floats(out, (const float *)part->values.values + first * size, count * size, scale);
+}
+
+void kd2m_dataset_prefetch(const kd2m_dataset *dataset, kd2m_split split, size_t row) {
+    const kd2m_part *part = kd2m_dataset_part(dataset, split);
+    size_t place = dataset->rows[split][row], element = part->values.element == KD2M_UINT8 ? 1 : 4;
+    size_t bytes = kd2m_dataset_sample_size(dataset) * element;
+    const char *first = (const char *)part->values.values + place * bytes;
+    __builtin_prefetch(part->labels + place);
+    for (size_t i = 0; i < bytes && i < PREFETCH_BYTES; i += CACHE_LINE)
+        __builtin_prefetch(first + i);
 }
 
 void kd2m_dataset_fetch(const kd2m_dataset *dataset, kd2m_split split, size_t row,

@@ -1,14 +1,16 @@
 /*
- * The loader: one thread fills a slot while the net works on the other.
+ * The loader: one thread fills slots while the net works on another.
  *
- * Two slots, each with a batch, take turns. The caller holds one from kd2m_loader_next until the
- * next call; the thread fills the other, then waits. (epoch, step) counts on from the last seek;
- * what a batch holds is the sampler's business and depends on nothing here. The thread calls
- * nothing that uses the context, the allocator or OpenMP. Memory: two batches and the sampler.
+ * A ring of slots, each with a batch. The caller holds one from kd2m_loader_next until the next
+ * call; the thread fills those behind it, then sleeps until half of them are used up: the net's
+ * threads take all cores, so that waking up costs it more than a batch. (epoch, step) counts on
+ * from the last seek; what a batch holds is the sampler's business and depends on nothing here. The
+ * thread calls nothing that uses the context, the allocator or OpenMP. Memory: two batches, or up
+ * to SLOTS_MOST where they fit into SLOTS_BYTES, and the sampler.
  *
  * Thread rule: the caller's functions serve one thread at a time. The mutex guards `filled`,
- * `paused`, `busy` and `stop`. A slot belongs to the thread until it is filled, then to the caller;
- * the sampler and the position belong to the thread unless it is paused and not busy.
+ * `ready`, `paused`, `busy` and `stop`. A slot belongs to the thread until it is filled, then to
+ * the caller; the sampler and the position belong to the thread unless it is paused and not busy.
  */
 #include "loader.h"
 
@@ -22,6 +24,9 @@
 #include "memory.h"
 #include "progress.h"
 #include "sampler.h"
+
+#define SLOTS_MOST ((size_t)8)
+#define SLOTS_BYTES ((size_t)16 << 20)
 
 typedef struct loader_slot {
     float *values;
@@ -43,19 +48,29 @@ struct kd2m_loader {
     size_t columns[KD2M_COLUMNS_LIMIT]; /* numbers in the data set */
     size_t column_count;
     size_t epoch, step; /* of the batch to be filled next */
-    loader_slot slots[2];
-    size_t fill; /* slot to be filled next */
-    size_t take; /* slot to be handed out next */
-    bool held;   /* the caller holds the other one */
-    bool paused; /* the thread is to begin no batch */
-    bool busy;   /* the thread is filling a slot */
-    bool stop;   /* the thread is to end */
+    loader_slot slots[SLOTS_MOST];
+    size_t slot_count; /* >= 2 */
+    size_t fill;       /* slot to be filled next */
+    size_t take;       /* slot to be handed out next */
+    size_t ready;      /* filled and not yet handed out */
+    bool held;         /* the caller holds the one before `take` */
+    bool paused;       /* the thread is to begin no batch */
+    bool busy;         /* the thread is filling a slot */
+    bool stop;         /* the thread is to end */
     double waited;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool running; /* thread, mutex and condition are there */
 };
+
+static size_t slot_behind(const kd2m_loader *loader, size_t slot) {
+    return (slot + 1) % loader->slot_count;
+}
+
+static loader_slot *held_slot(kd2m_loader *loader) {
+    return &loader->slots[(loader->take + loader->slot_count - 1) % loader->slot_count];
+}
 
 /* One sample of the epoch: augmented as measured, then normalised. */
 static void fill_sample(kd2m_loader *loader, uint32_t id, float *values, int32_t *label) {
@@ -72,8 +87,11 @@ static void fill_sample(kd2m_loader *loader, uint32_t id, float *values, int32_t
 static void fill_slot(kd2m_loader *loader, loader_slot *slot) {
     size_t size = kd2m_dataset_sample_size(loader->dataset);
     kd2m_row_sampler_draw(&loader->sampler, loader->epoch, loader->step, slot->ids);
-    for (size_t i = 0; i < loader->batch_size; i++)
+    for (size_t i = 0; i < loader->batch_size; i++) {
+        if (i + 1 < loader->batch_size)
+            kd2m_dataset_prefetch(loader->dataset, KD2M_TRAIN, slot->ids[i + 1]);
         fill_sample(loader, slot->ids[i], slot->values + i * size, slot->labels + i);
+    }
     for (size_t k = 0; k < loader->column_count; k++)
         for (size_t i = 0; i < loader->batch_size; i++)
             slot->codes[k][i] =
@@ -99,7 +117,8 @@ static void *prefetch(void *user) {
         pthread_mutex_lock(&loader->mutex);
         loader->busy = false;
         slot->filled = true;
-        loader->fill = 1 - loader->fill;
+        loader->ready++;
+        loader->fill = slot_behind(loader, loader->fill);
         pthread_cond_signal(&loader->changed);
     }
     pthread_mutex_unlock(&loader->mutex);
@@ -147,6 +166,12 @@ cleanup:
     return status;
 }
 
+static size_t count_slots(const kd2m_loader *loader) {
+    size_t batch = loader->batch_size * kd2m_dataset_sample_size(loader->dataset) * sizeof(float);
+    size_t fitting = SLOTS_BYTES / batch;
+    return fitting < 2 ? 2 : fitting < SLOTS_MOST ? fitting : SLOTS_MOST;
+}
+
 /* The columns that batches carry: those of the training part. */
 static void choose_columns(kd2m_loader *loader) {
     const kd2m_raw_data *raw = &loader->dataset->raw;
@@ -178,8 +203,9 @@ kd2m_status kd2m_loader_create(kd2m_loader **out, const kd2m_dataset *dataset,
     KD2M_TRY(kd2m_row_sampler_init(&loader->sampler, dataset, settings));
     KD2M_TRY(create_augmenter(loader, settings));
     loader->steps = dataset->row_count[KD2M_TRAIN] / settings->batch_size;
-    KD2M_TRY(alloc_slot(loader, &loader->slots[0]));
-    KD2M_TRY(alloc_slot(loader, &loader->slots[1]));
+    loader->slot_count = count_slots(loader);
+    for (size_t i = 0; i < loader->slot_count; i++)
+        KD2M_TRY(alloc_slot(loader, &loader->slots[i]));
     KD2M_TRY(start_thread(loader));
     *out = loader;
 
@@ -203,8 +229,10 @@ kd2m_status kd2m_loader_seek(kd2m_loader *loader, size_t epoch, size_t step) {
         pthread_cond_wait(&loader->changed, &loader->mutex);
     loader->epoch = epoch;
     loader->step = step;
-    loader->slots[loader->take].filled = false;
-    loader->slots[1 - loader->take].filled = loader->held;
+    for (size_t i = 0; i < loader->slot_count; i++)
+        loader->slots[i].filled = false;
+    held_slot(loader)->filled = loader->held;
+    loader->ready = 0;
     loader->fill = loader->take;
     loader->paused = false;
     pthread_cond_signal(&loader->changed);
@@ -215,17 +243,18 @@ kd2m_status kd2m_loader_seek(kd2m_loader *loader, size_t epoch, size_t step) {
 kd2m_status kd2m_loader_next(kd2m_loader *loader, kd2m_batch *batch) {
     loader_slot *slot = &loader->slots[loader->take];
     pthread_mutex_lock(&loader->mutex);
-    if (loader->held) {
-        loader->slots[1 - loader->take].filled = false;
+    if (loader->held)
+        held_slot(loader)->filled = false;
+    if (loader->held && 2 * loader->ready <= loader->slot_count)
         pthread_cond_signal(&loader->changed);
-    }
     if (!slot->filled) {
         double start = kd2m_seconds();
         while (!slot->filled)
             pthread_cond_wait(&loader->changed, &loader->mutex);
         loader->waited += kd2m_seconds() - start;
     }
-    loader->take = 1 - loader->take;
+    loader->ready--;
+    loader->take = slot_behind(loader, loader->take);
     loader->held = true;
     pthread_mutex_unlock(&loader->mutex);
     *batch = (kd2m_batch){loader->batch_size, slot->values,  slot->labels,
@@ -249,7 +278,7 @@ void kd2m_loader_free(kd2m_loader *loader) {
         pthread_cond_destroy(&loader->changed);
         pthread_mutex_destroy(&loader->mutex);
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < loader->slot_count; i++) {
         kd2m_free(loader->context, loader->slots[i].values);
         kd2m_free(loader->context, loader->slots[i].labels);
         kd2m_free(loader->context, loader->slots[i].ids);

@@ -336,6 +336,32 @@ static void neither_patience_nor_haste_changes_batches(void **state) {
     kd2m_dataset_free(dataset);
 }
 
+/* Batches of which few fit into the room for prepared ones. */
+static void large_batches_come_as_small_ones_do(void **state) {
+    enum { WIDE = 75000, LARGE = 3 * BATCH };
+    kd2m_dataset *dataset = fixture_dataset(context, ROWS, WIDE, uneven, 0.0, 1);
+    kd2m_loader *loader = load(dataset, NULL, LARGE, KD2M_SAMPLER_SHUFFLE, 5);
+    uint32_t *ids = record(dataset, KD2M_SAMPLER_SHUFFLE, 5);
+    size_t steps = kd2m_loader_steps(loader);
+    (void)state;
+    assert_int_equal(ROWS / BATCH, 3 * steps);
+    for (size_t i = 0; i < 4 * EPOCHS * steps; i++) {
+        size_t place = i % (EPOCHS * steps);
+        if (place == 0)
+            EXPECT_OK(context, kd2m_loader_seek(loader, 0, 0));
+        if (i % 3 == 0)
+            pause_briefly();
+        kd2m_batch batch = next(loader);
+        assert_memory_equal(ids + place * LARGE, batch.ids, LARGE * sizeof *ids);
+        for (size_t k = 0; k < LARGE; k++)
+            for (size_t c = 0; c < WIDE; c += 997)
+                assert_true(batch.values[k * WIDE + c] == fixture_value(batch.ids[k], c));
+    }
+    free(ids);
+    kd2m_loader_free(loader);
+    kd2m_dataset_free(dataset);
+}
+
 static void values_come_normalised(void **state) {
     kd2m_dataset *dataset = fixture_dataset(context, ROWS, COLUMNS, uneven, 0.0, 1);
     kd2m_normalisation normalisation;
@@ -450,6 +476,7 @@ int main(void) {
         cmocka_unit_test(clusters_are_equal_pieces),
         cmocka_unit_test(clusters_of_no_class_are_refused),
         cmocka_unit_test(neither_patience_nor_haste_changes_batches),
+        cmocka_unit_test(large_batches_come_as_small_ones_do),
         cmocka_unit_test(values_come_normalised),
         cmocka_unit_test(refuses_batches_and_places_that_do_not_fit),
         cmocka_unit_test(may_be_freed_at_any_moment),

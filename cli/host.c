@@ -5,8 +5,13 @@
  *                      this names the kernels that fit
  *   GOMP_SPINCOUNT     OpenMP's threads wait by spinning, which starves other work on busy cores
  *                      and slows every barrier; a short spin is nearly as quick on an idle machine
- * The process starts itself again with them. What a user has set is kept.
+ * The process starts itself again with them. What a user has set is kept. With OMP_PROC_BIND the
+ * OpenMP runtime has by now bound this thread to one core, and the new process would see no other:
+ * it gets all of the runtime's places back.
  */
+#define _GNU_SOURCE /* sched_setaffinity */
+#include <omp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,12 +34,30 @@ static int set_missing(const char *name, const char *value) {
     return value && !getenv(name) && setenv(name, value, 0) == 0;
 }
 
+static void unbind(void) {
+    cpu_set_t all;
+    int places = omp_get_num_places(), ids[CPU_SETSIZE];
+    CPU_ZERO(&all);
+    for (int place = 0; place < places; place++) {
+        int count = omp_get_place_num_procs(place);
+        if (count > CPU_SETSIZE)
+            return;
+        omp_get_place_proc_ids(place, ids);
+        for (int i = 0; i < count; i++)
+            CPU_SET((size_t)ids[i], &all);
+    }
+    if (CPU_COUNT(&all) > 0)
+        sched_setaffinity(0, sizeof all, &all);
+}
+
 __attribute__((constructor)) static void prepare_environment(int argc, char **argv) {
     (void)argc;
     int changed = set_missing("OPENBLAS_CORETYPE", blas_kernels());
     changed |= set_missing("GOMP_SPINCOUNT", "10000");
-    if (changed)
-        execv("/proc/self/exe", argv); /* on failure the slow defaults serve */
+    if (!changed)
+        return;
+    unbind();
+    execv("/proc/self/exe", argv); /* on failure the slow defaults serve */
 }
 
 #endif

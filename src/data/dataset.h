@@ -33,6 +33,11 @@ typedef struct kd2m_part {
     size_t rows;   /* 0 where there is none */
 } kd2m_part;
 
+/* Bytes of one stored value. */
+static inline size_t kd2m_part_width(const kd2m_part *part) {
+    return part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
+}
+
 typedef struct kd2m_raw_data {
     size_t dims;
     size_t shape[3];
@@ -138,7 +143,8 @@ kd2m_status kd2m_dataset_measure(const kd2m_dataset *dataset, kd2m_normalisation
 void kd2m_part_read(const kd2m_part *part, float scale, size_t size, size_t first, size_t count,
                     float *out);
 
-/* Says that the row will be fetched next: rows of a shuffled epoch lie far apart. */
+/* Says that the row will be fetched next, for rows of a shuffled epoch lie far apart. Any thread
+ * may call it. */
 void kd2m_dataset_prefetch(const kd2m_dataset *dataset, kd2m_split split, size_t row);
 
 /* Writes sample `row` of a split, normalised unless `normalisation` is NULL; the label in *label.

@@ -45,8 +45,8 @@ void kd2m_part_read(const kd2m_part *part, float scale, size_t size, size_t firs
 
 void kd2m_dataset_prefetch(const kd2m_dataset *dataset, kd2m_split split, size_t row) {
     const kd2m_part *part = kd2m_dataset_part(dataset, split);
-    size_t place = dataset->rows[split][row], element = part->values.element == KD2M_UINT8 ? 1 : 4;
-    size_t bytes = kd2m_dataset_sample_size(dataset) * element;
+    size_t place = dataset->rows[split][row];
+    size_t bytes = kd2m_dataset_sample_size(dataset) * kd2m_part_width(part);
     const char *first = (const char *)part->values.values + place * bytes;
     __builtin_prefetch(part->labels + place);
     for (size_t i = 0; i < bytes && i < PREFETCH_BYTES; i += CACHE_LINE)

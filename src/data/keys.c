@@ -35,8 +35,7 @@ kd2m_status kd2m_raw_data_make_keys(kd2m_context *context, kd2m_raw_data *raw) {
         size *= raw->shape[i];
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == KD2M_OK; i++) {
-        size_t width = parts[i]->values.element == KD2M_UINT8 ? 1 : sizeof(float);
-        key_job job = {parts[i], start, size * width};
+        key_job job = {parts[i], start, size * kd2m_part_width(parts[i])};
         status =
             kd2m_alloc(context, (void **)&parts[i]->keys, parts[i]->rows, sizeof *parts[i]->keys);
         if (status == KD2M_OK)

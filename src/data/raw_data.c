@@ -122,10 +122,9 @@ static void keep_elements(void *memory, size_t size, const unsigned char *keep, 
 
 void kd2m_part_keep(kd2m_part *part, const unsigned char *keep) {
     size_t kept = 0, sample = part->values.count / part->rows;
-    size_t width = part->values.element == KD2M_UINT8 ? 1 : sizeof(float);
     for (size_t i = 0; i < part->rows; i++)
         kept += keep[i] != 0;
-    keep_elements(part->values.values, sample * width, keep, part->rows);
+    keep_elements(part->values.values, sample * kd2m_part_width(part), keep, part->rows);
     keep_elements(part->labels, sizeof *part->labels, keep, part->rows);
     keep_elements(part->keys, sizeof *part->keys, keep, part->rows);
     for (size_t i = 0; i < KD2M_COLUMNS_LIMIT; i++)

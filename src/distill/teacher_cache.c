@@ -58,8 +58,7 @@ static uint64_t digest_samples(const kd2m_teacher_cache *cache, const kd2m_datas
     const kd2m_raw_data *raw = &dataset->raw;
     const uint64_t about[] = {cache->rows,   raw->dims,     raw->shape[0],
                               raw->shape[1], raw->shape[2], raw->train.values.element};
-    size_t bytes = kd2m_dataset_sample_size(dataset) *
-                   (raw->train.values.element == KD2M_UINT8 ? 1 : sizeof(float));
+    size_t bytes = kd2m_dataset_sample_size(dataset) * kd2m_part_width(&raw->train);
     uint64_t digest = kd2m_digest(KD2M_DIGEST_START, about, sizeof about);
     digest = kd2m_digest(digest, &raw->value_scale, sizeof raw->value_scale);
     for (size_t i = 0; i < cache->rows; i++)

@@ -93,8 +93,8 @@ def distance(spec, folder, repeat):
 
 def run_kd2m(metric, folder, n):
     if not metric.startswith("sinkhorn"):
-        return distance(metric, folder, max(3, 5120 // n))  # beyond what a process's first calls cost
-    repeat = max(3, 20000 // n)
+        return distance(metric, folder, max(10, 5120 // n))  # beyond what a process's first calls cost
+    repeat = max(10, 20000 // n)
     if metric not in PER_ITERATION:
         return distance("sinkhorn:eps=0.05", folder, repeat)
     found = [per_iteration(folder, repeat) for _ in range(3)]

@@ -5,7 +5,7 @@
  * work space is the arena's.
  *
  * Cost: O(n^3), of an m x n matrix O(m n min(m, n)). Threads: those of the BLAS beneath LAPACK, the
- * context's for large matrices, else one.
+ * context's for large matrices, else one; of Cholesky's factorisation the context's.
  */
 #include "factor.h"
 
@@ -45,14 +45,31 @@ static int enter(kd2m_context *context, size_t n) {
     return before;
 }
 
+/* Rows that a step of Cholesky's factorisation finishes: LAPACK takes one thread for so few, and
+ * BLAS all of them for what is below. */
+#define CHOLESKY_STEP ((size_t)96)
+
 kd2m_status kd2m_cholesky(kd2m_context *context, double *a, size_t n, bool *definite) {
     kd2m_status status = check_size(context, n);
+    lapack_int code = 0;
     *definite = false;
     if (status != KD2M_OK)
         return status;
-    int threads = enter(context, n);
-    lapack_int code =
-        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, kd2m_blas_leading(n));
+    int threads = kd2m_blas_enter(context), leading = kd2m_blas_leading(n);
+    for (size_t done = 0, rows; done < n && code == 0; done += rows) {
+        rows = n - done < CHOLESKY_STEP ? n - done : CHOLESKY_STEP;
+        size_t left = n - done - rows;
+        double *block = a + done * n + done, *below = block + rows * n;
+        omp_set_num_threads(1);
+        code = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)rows, block, leading);
+        omp_set_num_threads(kd2m_context_threads(context));
+        if (code != 0 || left == 0)
+            continue;
+        cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)left,
+                    (int)rows, 1, block, leading, below, leading);
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)left, (int)rows, -1, below,
+                    leading, 1, below + rows, leading);
+    }
     kd2m_blas_leave(threads);
     *definite = code == 0;
     return code < 0 ? fail_code(context, "dpotrf", code) : KD2M_OK;
@@ -64,9 +81,27 @@ kd2m_status kd2m_solve_lower(kd2m_context *context, bool right, bool transpose, 
     KD2M_TRY(check_size(context, rows));
     KD2M_TRY(check_size(context, columns));
     int threads = kd2m_blas_enter(context);
-    cblas_dtrsm(CblasRowMajor, right ? CblasRight : CblasLeft, CblasLower,
-                transpose ? CblasTrans : CblasNoTrans, CblasNonUnit, (int)rows, (int)columns, 1, l,
-                kd2m_blas_leading(right ? columns : rows), b, kd2m_blas_leading(columns));
+    if (columns == 1 && !right) /* dtrsm packs the triangle, whatever it is for */
+        cblas_dtrsv(CblasRowMajor, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit,
+                    (int)rows, l, kd2m_blas_leading(rows), b, 1);
+    else
+        cblas_dtrsm(CblasRowMajor, right ? CblasRight : CblasLeft, CblasLower,
+                    transpose ? CblasTrans : CblasNoTrans, CblasNonUnit, (int)rows, (int)columns, 1,
+                    l, kd2m_blas_leading(right ? columns : rows), b, kd2m_blas_leading(columns));
+    kd2m_blas_leave(threads);
+cleanup:
+    return status;
+}
+
+kd2m_status kd2m_multiply_lower(kd2m_context *context, bool transpose, size_t rows, size_t columns,
+                                const double *l, double *b) {
+    kd2m_status status = KD2M_OK;
+    KD2M_TRY(check_size(context, rows));
+    KD2M_TRY(check_size(context, columns));
+    int threads = kd2m_blas_enter(context);
+    cblas_dtrmm(CblasRowMajor, CblasLeft, CblasLower, transpose ? CblasTrans : CblasNoTrans,
+                CblasNonUnit, (int)rows, (int)columns, 1, l, kd2m_blas_leading(rows), b,
+                kd2m_blas_leading(columns));
     kd2m_blas_leave(threads);
 cleanup:
     return status;

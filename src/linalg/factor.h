@@ -16,6 +16,10 @@ kd2m_status kd2m_cholesky(kd2m_context *context, double *a, size_t n, bool *defi
 kd2m_status kd2m_solve_lower(kd2m_context *context, bool right, bool transpose, size_t rows,
                              size_t columns, const double *l, double *b);
 
+/* b (rows x columns) = L b, with `transpose` L^T b, of the lower triangle of l (rows x rows). */
+kd2m_status kd2m_multiply_lower(kd2m_context *context, bool transpose, size_t rows, size_t columns,
+                                const double *l, double *b);
+
 /* values[n] = the eigenvalues of a (n x n, symmetric), ascending; row k of a becomes the unit
  * eigenvector of values[k]. `arena` needs kd2m_eigen_bytes, given back on return.
  * Errors: KD2M_ERROR_NUMERIC where LAPACK does not converge. */

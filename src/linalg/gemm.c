@@ -2,7 +2,7 @@
  * Matrix products: see gemm.h. The float one is dnnl_sgemm, which knows this processor's kernels
  * where a distribution's BLAS may not; in a build without oneDNN both are CBLAS.
  *
- * Cost: 2 m n k operations, in double half of them for a large matrix by its own transpose.
+ * Cost: 2 m n k operations, little more than half of them for a large matrix by its own transpose.
  * Threads: both libraries work on OpenMP's pool and size it by the calling thread's setting, which
  * is the context's for the duration of the call.
  */
@@ -12,24 +12,188 @@
 #include <limits.h>
 
 #include "blas.h"
+#include "parallel.h"
 
 #ifdef KD2M_WITH_NN
 #include <oneapi/dnnl/dnnl.h>
 
-#include "parallel.h"
-
 #define PART ((size_t)64) /* rows or columns that are worth a thread */
 #endif
 
+/* A product of float matrices, or of double ones. */
+typedef struct product {
+    bool is_double, transpose_a, transpose_b;
+    size_t m, n, k;
+    double alpha;
+    const void *a;
+    size_t lda;
+    const void *b;
+    size_t ldb;
+    double beta;
+    void *c;
+    size_t ldc;
+    int code; /* of a part that failed; 0 */
+} product;
+
+/* Where a part of the product lies. */
+typedef struct part {
+    size_t row, rows, column, columns;
+} part;
+
+static CBLAS_TRANSPOSE transposed(bool is) {
+    return is ? CblasTrans : CblasNoTrans;
+}
+
+static size_t start_in_a(const product *p, const part *of) {
+    return of->row * (p->transpose_a ? 1 : p->lda);
+}
+
+static size_t start_in_b(const product *p, const part *of) {
+    return of->column * (p->transpose_b ? p->ldb : 1);
+}
+
+static void multiply_doubles(const product *p, part of) {
+    cblas_dgemm(CblasRowMajor, transposed(p->transpose_a), transposed(p->transpose_b), (int)of.rows,
+                (int)of.columns, (int)p->k, p->alpha, (const double *)p->a + start_in_a(p, &of),
+                kd2m_blas_leading(p->lda), (const double *)p->b + start_in_b(p, &of),
+                kd2m_blas_leading(p->ldb), p->beta, (double *)p->c + of.row * p->ldc + of.column,
+                kd2m_blas_leading(p->ldc));
+}
+
+static void multiply_floats(product *p, part of) {
+    const float *a = (const float *)p->a + start_in_a(p, &of);
+    const float *b = (const float *)p->b + start_in_b(p, &of);
+    float *c = (float *)p->c + of.row * p->ldc + of.column;
+#ifdef KD2M_WITH_NN
+    if (p->k > 0) { /* for k = 0 dnnl_sgemm leaves C as it is, unscaled */
+        dnnl_status_t code = dnnl_sgemm(p->transpose_a ? 'T' : 'N', p->transpose_b ? 'T' : 'N',
+                                        (dnnl_dim_t)of.rows, (dnnl_dim_t)of.columns,
+                                        (dnnl_dim_t)p->k, (float)p->alpha, a, (dnnl_dim_t)p->lda, b,
+                                        (dnnl_dim_t)p->ldb, (float)p->beta, c, (dnnl_dim_t)p->ldc);
+        if (code != dnnl_success) {
+#pragma omp atomic write
+            p->code = (int)code;
+        }
+        return;
+    }
+#endif
+    cblas_sgemm(CblasRowMajor, transposed(p->transpose_a), transposed(p->transpose_b), (int)of.rows,
+                (int)of.columns, (int)p->k, (float)p->alpha, a, kd2m_blas_leading(p->lda), b,
+                kd2m_blas_leading(p->ldb), (float)p->beta, c, kd2m_blas_leading(p->ldc));
+}
+
+static void multiply(product *p, part of) {
+    if (p->is_double)
+        multiply_doubles(p, of);
+    else
+        multiply_floats(p, of);
+}
+
+/* ---- a matrix by its own transpose ---- */
+
+/* From this many rows of the result on, half of a symmetric product takes less time than all. */
+#define SYMMETRIC_LEAST ((size_t)256)
+
+/* Strips of rows that a symmetric product is cut in; of each, what lies left of its diagonal block
+ * and that block are worked out. */
+#define STRIPS ((size_t)8)
+#define STRIP_UNIT ((size_t)16) /* rows that kernels like */
+
+/* Sides of the blocks that mirrors go by: a cache's line of doubles. */
+#define MIRROR_BLOCK ((size_t)16)
+
+static bool is_symmetric(const product *p) {
+    return p->a == p->b && p->lda == p->ldb && p->transpose_a != p->transpose_b && p->m == p->n &&
+           p->beta == 0 && p->n >= SYMMETRIC_LEAST;
+}
+
+/* c above the diagonal = what lies below it, for rows begin <= i < end of the lower triangle. Lines
+ * are written whole, one block after the other: strides of whole pages would else share few places
+ * in the cache. */
+#define DEFINE_MIRROR(name, type)                                                                  \
+    static void name(type *restrict c, size_t ldc, size_t begin, size_t end) {                     \
+        const size_t side = MIRROR_BLOCK;                                                          \
+        for (size_t row = begin; row < end; row += side)                                           \
+            for (size_t column = 0; column <= row; column += side)                                 \
+                if (column < row && row + side <= end)                                             \
+                    for (size_t j = column; j < column + side; j++)                                \
+                        for (size_t i = row; i < row + side; i++)                                  \
+                            c[j * ldc + i] = c[i * ldc + j];                                       \
+                else                                                                               \
+                    for (size_t i = row; i < end && i < row + side; i++)                           \
+                        for (size_t j = column; j < i && j < column + side; j++)                   \
+                            c[j * ldc + i] = c[i * ldc + j];                                       \
+    }
+DEFINE_MIRROR(mirror_floats, float)
+DEFINE_MIRROR(mirror_doubles, double)
+
+static void multiply_strip(product *p, size_t strip, size_t height) {
+    size_t begin = strip * height, end = begin + height < p->n ? begin + height : p->n;
+    if (begin >= p->n)
+        return;
+    multiply(p, (part){begin, end - begin, 0, end});
+    if (p->is_double)
+        mirror_doubles(p->c, p->ldc, begin, end);
+    else
+        mirror_floats(p->c, p->ldc, begin, end);
+}
+
+/* A long strip goes with a short one, so that all pairs are as much work. */
+static void multiply_strips(void *user, size_t begin, size_t end, int worker) {
+    product *p = user;
+    (void)worker;
+    size_t height = (p->n + STRIPS - 1) / STRIPS;
+    height = (height + STRIP_UNIT - 1) / STRIP_UNIT * STRIP_UNIT;
+    for (size_t pair = begin; pair < end; pair++) {
+        multiply_strip(p, pair, height);
+        multiply_strip(p, STRIPS - 1 - pair, height);
+    }
+}
+
+/* ---- all products ---- */
+
+#ifdef KD2M_WITH_NN
+static void multiply_rows(void *user, size_t begin, size_t end, int worker) {
+    product *p = user;
+    (void)worker;
+    multiply(p, (part){begin, end - begin, 0, p->n});
+}
+
+static void multiply_columns(void *user, size_t begin, size_t end, int worker) {
+    product *p = user;
+    (void)worker;
+    multiply(p, (part){0, p->m, begin, end - begin});
+}
+#endif
+
+static void share_out(kd2m_context *context, product *p) {
+    if (is_symmetric(p)) {
+        kd2m_parallel_for(context, STRIPS / 2, 1, multiply_strips, p);
+        return;
+    }
+#ifdef KD2M_WITH_NN
+    /* A transposed operand is what costs most to pack. Each thread packs its part of it, where
+     * oneDNN's own division may have every thread pack the whole. */
+    if (!p->is_double && (p->transpose_a || p->transpose_b)) {
+        if (p->transpose_b)
+            kd2m_parallel_for(context, p->n, PART, multiply_columns, p);
+        else
+            kd2m_parallel_for(context, p->m, PART, multiply_rows, p);
+        return;
+    }
+#endif
+    multiply(p, (part){0, p->m, 0, p->n});
+}
+
 /* BLAS ends the process on a bad leading dimension, so it must never see one. */
-static kd2m_status check_shape(kd2m_context *context, bool transpose_a, bool transpose_b, size_t m,
-                               size_t n, size_t k, size_t lda, size_t ldb, size_t ldc) {
-    if (lda < (transpose_a ? m : k) || ldb < (transpose_b ? k : n) || ldc < n)
+static kd2m_status check_shape(kd2m_context *context, const product *p) {
+    size_t m = p->m, n = p->n, k = p->k;
+    if (p->lda < (p->transpose_a ? m : k) || p->ldb < (p->transpose_b ? k : n) || p->ldc < n)
         return kd2m_fail(context, KD2M_ERROR_INTERNAL,
                          "a product of %zu x %zu by %zu x %zu was given rows of %zu, %zu and %zu",
-                         m, k, k, n, lda, ldb, ldc);
-    if (m > INT_MAX || n > INT_MAX || k > INT_MAX || lda > INT_MAX || ldb > INT_MAX ||
-        ldc > INT_MAX)
+                         m, k, k, n, p->lda, p->ldb, p->ldc);
+    if (m > INT_MAX || n > INT_MAX || k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX ||
+        p->ldc > INT_MAX)
         return kd2m_fail(context, KD2M_ERROR_UNSUPPORTED,
                          "a product of %zu x %zu by %zu x %zu is beyond what BLAS can index; "
                          "work on fewer rows at a time",
@@ -37,121 +201,32 @@ static kd2m_status check_shape(kd2m_context *context, bool transpose_a, bool tra
     return KD2M_OK;
 }
 
+static kd2m_status run(kd2m_context *context, product *p) {
+    kd2m_status status = check_shape(context, p);
+    if (status != KD2M_OK || p->m == 0 || p->n == 0)
+        return status;
+    int threads = kd2m_blas_enter(context);
+    share_out(context, p);
+    kd2m_blas_leave(threads);
 #ifdef KD2M_WITH_NN
-/* A product; the work of a part is some rows or columns of C. */
-typedef struct product {
-    bool transpose_a, transpose_b;
-    size_t m, n, k;
-    float alpha;
-    const float *a;
-    size_t lda;
-    const float *b;
-    size_t ldb;
-    float beta;
-    float *c;
-    size_t ldc;
-    int code; /* of a part that failed; dnnl_success */
-} product;
-
-static void multiply(product *p, size_t row, size_t rows, size_t column, size_t columns) {
-    const float *a = p->a + row * (p->transpose_a ? 1 : p->lda);
-    const float *b = p->b + column * (p->transpose_b ? p->ldb : 1);
-    dnnl_status_t code =
-        dnnl_sgemm(p->transpose_a ? 'T' : 'N', p->transpose_b ? 'T' : 'N', (dnnl_dim_t)rows,
-                   (dnnl_dim_t)columns, (dnnl_dim_t)p->k, p->alpha, a, (dnnl_dim_t)p->lda, b,
-                   (dnnl_dim_t)p->ldb, p->beta, p->c + row * p->ldc + column, (dnnl_dim_t)p->ldc);
-    if (code != dnnl_success) {
-#pragma omp atomic write
-        p->code = (int)code;
-    }
-}
-
-static void multiply_rows(void *user, size_t begin, size_t end, int worker) {
-    product *p = user;
-    (void)worker;
-    multiply(p, begin, end - begin, 0, p->n);
-}
-
-static void multiply_columns(void *user, size_t begin, size_t end, int worker) {
-    product *p = user;
-    (void)worker;
-    multiply(p, 0, p->m, begin, end - begin);
-}
-
-/* A transposed operand is what costs most to pack. Each thread packs its part of it, where oneDNN's
- * own division may have every thread pack the whole. */
-static kd2m_status onednn_product(kd2m_context *context, product *p) {
-    if (p->transpose_b)
-        kd2m_parallel_for(context, p->n, PART, multiply_columns, p);
-    else if (p->transpose_a)
-        kd2m_parallel_for(context, p->m, PART, multiply_rows, p);
-    else
-        multiply(p, 0, p->m, 0, p->n);
-    if (p->code == dnnl_success)
-        return KD2M_OK;
     if (p->code == dnnl_out_of_memory)
         return kd2m_fail(context, KD2M_ERROR_MEMORY, "out of memory in a matrix product");
-    return kd2m_fail(context, KD2M_ERROR_INTERNAL, "dnnl_sgemm failed with code %d", p->code);
-}
+    if (p->code != dnnl_success)
+        return kd2m_fail(context, KD2M_ERROR_INTERNAL, "dnnl_sgemm failed with code %d", p->code);
 #endif
+    return KD2M_OK;
+}
 
 kd2m_status kd2m_gemm(kd2m_context *context, bool transpose_a, bool transpose_b, size_t m, size_t n,
                       size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
                       float beta, float *c, size_t ldc) {
-    kd2m_status status = check_shape(context, transpose_a, transpose_b, m, n, k, lda, ldb, ldc);
-    if (status != KD2M_OK || m == 0 || n == 0)
-        return status;
-    int threads = kd2m_blas_enter(context);
-#ifdef KD2M_WITH_NN
-    if (k > 0) /* for k = 0 dnnl_sgemm leaves C as it is, unscaled */
-        status = onednn_product(context, &(product){transpose_a, transpose_b, m, n, k, alpha, a,
-                                                    lda, b, ldb, beta, c, ldc, dnnl_success});
-    else
-#endif
-        cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-                    transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a,
-                    kd2m_blas_leading(lda), b, kd2m_blas_leading(ldb), beta, c,
-                    kd2m_blas_leading(ldc));
-    kd2m_blas_leave(threads);
-    return status;
-}
-
-/* From this many rows of the result on, half of a symmetric product takes less time than all. */
-#define SYMMETRIC_LEAST 384
-
-/* Mirrors the lower triangle, in blocks that stay in cache. */
-static void mirror(double *c, size_t n, size_t ldc) {
-    const size_t block = 32;
-    for (size_t row = 0; row < n; row += block)
-        for (size_t column = 0; column <= row; column += block)
-            for (size_t i = row; i < n && i < row + block; i++)
-                for (size_t j = column; j < i && j < column + block; j++)
-                    c[j * ldc + i] = c[i * ldc + j];
-}
-
-/* c (n x n) = alpha a^T a, or a a^T, from its lower triangle. */
-static void multiply_by_itself(bool transpose, size_t n, size_t k, double alpha, const double *a,
-                               size_t lda, double *c, size_t ldc) {
-    cblas_dsyrk(CblasRowMajor, CblasLower, transpose ? CblasTrans : CblasNoTrans, (int)n, (int)k,
-                alpha, a, kd2m_blas_leading(lda), 0, c, kd2m_blas_leading(ldc));
-    mirror(c, n, ldc);
+    return run(context, &(product){false, transpose_a, transpose_b, m, n, k, (double)alpha, a, lda,
+                                   b, ldb, (double)beta, c, ldc, 0});
 }
 
 kd2m_status kd2m_gemm_double(kd2m_context *context, bool transpose_a, bool transpose_b, size_t m,
                              size_t n, size_t k, double alpha, const double *a, size_t lda,
                              const double *b, size_t ldb, double beta, double *c, size_t ldc) {
-    kd2m_status status = check_shape(context, transpose_a, transpose_b, m, n, k, lda, ldb, ldc);
-    if (status != KD2M_OK || m == 0 || n == 0)
-        return status;
-    int threads = kd2m_blas_enter(context);
-    bool symmetric = a == b && lda == ldb && transpose_a != transpose_b && m == n;
-    if (symmetric && beta == 0 && n >= SYMMETRIC_LEAST)
-        multiply_by_itself(transpose_a, m, k, alpha, a, lda, c, ldc);
-    else
-        cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-                    transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a,
-                    kd2m_blas_leading(lda), b, kd2m_blas_leading(ldb), beta, c,
-                    kd2m_blas_leading(ldc));
-    kd2m_blas_leave(threads);
-    return KD2M_OK;
+    return run(context, &(product){true, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
+                                   beta, c, ldc, 0});
 }

@@ -138,10 +138,10 @@ static kd2m_status bound_largest(polar *p, double *out) {
         goto cleanup;
     for (size_t i = 0; i < count; i++)
         p->q[i] = (float)(p->gram[i] / trace);
-    KD2M_TRY(kd2m_gemm(context, false, false, n, n, n, 1, p->q, n, p->q, n, 0, p->squares, n));
+    KD2M_TRY(kd2m_gemm(context, true, false, n, n, n, 1, p->q, n, p->q, n, 0, p->squares, n));
     /* large enough for the next square not to leave float's range */
     float scale = (float)(1 / matrix_size(p->squares, count));
-    KD2M_TRY(kd2m_gemm(context, false, false, n, n, n, scale * scale, p->squares, n, p->squares, n,
+    KD2M_TRY(kd2m_gemm(context, true, false, n, n, n, scale * scale, p->squares, n, p->squares, n,
                        0, p->fourths, n));
     *out = trace * sqrt(sqrt(matrix_size(p->fourths, count)) / (double)scale);
 cleanup:
@@ -229,7 +229,7 @@ static kd2m_status multiply_polynomial(polar *p, double a, double b, double c) {
     kd2m_status status = KD2M_OK;
     size_t m = p->m, n = p->n;
     kd2m_context *context = p->arena->context;
-    KD2M_TRY(kd2m_gemm(context, false, false, n, n, n, 1, p->squares, n, p->squares, n, 0,
+    KD2M_TRY(kd2m_gemm(context, true, false, n, n, n, 1, p->squares, n, p->squares, n, 0,
                        p->fourths, n));
     for (size_t i = 0; i < n * n; i++)
         p->q[i] = (float)(b * (double)p->squares[i] + c * (double)p->fourths[i]);
@@ -240,16 +240,25 @@ cleanup:
     return status;
 }
 
+/* x = the polynomial of it; squares must be x^T x. */
 static kd2m_status step_in_float(polar *p, const quintic *by) {
     kd2m_status status = KD2M_OK;
-    KD2M_TRY(kd2m_gemm(p->arena->context, true, false, p->n, p->n, p->m, 1, p->x, p->n, p->x, p->n,
-                       0, p->squares, p->n));
     KD2M_TRY(multiply_polynomial(p, by->a, by->b, by->c));
     float *swapped = p->x;
     p->x = p->moved;
     p->moved = swapped;
 cleanup:
     return status;
+}
+
+/* squares = x^T x, x being `factor` times u; from gram where that still is u^T u. */
+static kd2m_status take_squares(polar *p, bool gram_fits, double factor) {
+    if (!gram_fits)
+        return kd2m_gemm(p->arena->context, true, false, p->n, p->n, p->m, 1, p->x, p->n, p->x,
+                         p->n, 0, p->squares, p->n);
+    for (size_t i = 0; i < p->n * p->n; i++)
+        p->squares[i] = (float)(factor * factor * p->gram[i]);
+    return KD2M_OK;
 }
 
 /* u = x, squares = 1 - u^T u; *distance = the latter's size. */
@@ -281,18 +290,21 @@ cleanup:
     return status;
 }
 
-/* u of singular values from `least` to 1 becomes orthogonal; *found = whether it did. */
-static kd2m_status orthogonalise(polar *p, double least, bool *found) {
+/* u of singular values from `least` to 1 becomes orthogonal; *found = whether it did. gram_fits:
+ * gram is u^T u. */
+static kd2m_status orthogonalise(polar *p, double least, bool gram_fits, bool *found) {
     kd2m_status status = KD2M_OK;
     size_t step = step_count - 1;
     double distance = INFINITY;
     while (step > 0 && least < steps[step].least / steps[step].most)
         step--;
+    double factor = steps[step].most;
     for (size_t i = 0; i < p->m * p->n; i++)
-        p->x[i] = (float)(steps[step].most * p->u[i]);
-    for (; step < step_count + MORE_STEPS && !*found; step++) {
+        p->x[i] = (float)(factor * p->u[i]);
+    for (; step < step_count + MORE_STEPS && !*found; step++, gram_fits = false) {
         bool last = step + 1 >= step_count;
         KD2M_TRY(kd2m_check_interrupt(p->arena->context));
+        KD2M_TRY(take_squares(p, gram_fits, factor));
         KD2M_TRY(step_in_float(p, &steps[last ? step_count - 1 : step]));
         if (last)
             KD2M_TRY(measure(p, &distance));
@@ -309,18 +321,19 @@ kd2m_status kd2m_polar(kd2m_arena *arena, size_t m, size_t n, double *u, bool *f
     size_t mark = arena->used;
     polar p = {.arena = arena, .m = m, .n = n, .u = u};
     double least;
+    bool gram_fits = true; /* gram is u^T u */
     *found = false;
     KD2M_TRY(take_scratch(&p));
     KD2M_TRY(take_gram(&p));
     KD2M_TRY(normalise(&p, &least));
     if (least == 0)
         goto cleanup;
-    for (bool fresh = true; least < steps[0].least; fresh = false) {
-        if (!fresh)
+    for (; least < steps[0].least; gram_fits = false) {
+        if (!gram_fits)
             KD2M_TRY(take_gram(&p));
         KD2M_TRY(halley(&p, &least));
     }
-    KD2M_TRY(orthogonalise(&p, least, found));
+    KD2M_TRY(orthogonalise(&p, least, gram_fits, found));
 cleanup:
     kd2m_arena_rewind(arena, mark);
     return status;

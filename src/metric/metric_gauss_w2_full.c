@@ -178,7 +178,7 @@ static kd2m_status take_lower(const kd2m_metric_call *call, const kd2m_centred *
     kd2m_status status = KD2M_OK;
     size_t d = rows->dim;
     double least = INFINITY, most = 0;
-    KD2M_TRY(kd2m_take_matrix(call, lower, d, d));
+    KD2M_TRY(kd2m_take_unset_matrix(call, lower, d, d));
     KD2M_TRY(kd2m_multiply(call, true, false, d, d, rows->rows, 1, rows->values, rows->values, 0,
                            *lower));
     KD2M_TRY(kd2m_cholesky(call->context, *lower, d, definite));
@@ -209,14 +209,16 @@ static kd2m_status from_feature_factor(const kd2m_metric_call *call, const kd2m_
         goto cleanup;
     KD2M_TRY(kd2m_take_unset_matrix(call, &cross, d, d));
     KD2M_TRY(kd2m_take_unset_matrix(call, &factor, d, d));
-    KD2M_TRY(kd2m_multiply(call, true, false, d, d, d, 1, lower_y, lower_x, 0, cross));
+    memcpy(cross, lower_x, d * d * sizeof *cross);
+    KD2M_TRY(kd2m_multiply_lower(call->context, true, d, d, lower_y, cross));
     memcpy(factor, cross, d * d * sizeof *factor);
     KD2M_TRY(kd2m_polar(call->arena, d, d, factor, found));
     if (*found)
         *overlap = kd2m_matrix_product_sum(cross, factor, d * d);
     if (!*found || !map)
         goto cleanup;
-    KD2M_TRY(kd2m_multiply(call, false, false, d, d, d, 1, lower_y, factor, 0, map));
+    memcpy(map, factor, d * d * sizeof *map);
+    KD2M_TRY(kd2m_multiply_lower(call->context, false, d, d, lower_y, map));
     KD2M_TRY(kd2m_solve_lower(call->context, true, false, d, d, lower_x, map));
 cleanup:
     kd2m_arena_rewind(call->arena, mark);

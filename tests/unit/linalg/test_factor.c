@@ -9,7 +9,7 @@
 #include "factor.h"
 #include "rng.h"
 
-#define LARGEST 90
+#define LARGEST 210 /* more than two steps of Cholesky's factorisation */
 
 static kd2m_context *context;
 static double a[LARGEST * LARGEST], kept[LARGEST * LARGEST], u[LARGEST * LARGEST];
@@ -57,6 +57,10 @@ static void test_cholesky(void **state) {
     bool definite = true;
     EXPECT_OK(context, kd2m_cholesky(context, a, 6, &definite));
     assert_false(definite);
+    fill_symmetric(LARGEST, LARGEST, 9);
+    a[150 * LARGEST + 150] = -1; /* in a later step */
+    EXPECT_OK(context, kd2m_cholesky(context, a, LARGEST, &definite));
+    assert_false(definite);
 }
 
 /* Every solve, multiplied out again. */
@@ -81,6 +85,26 @@ static void test_solve_lower(void **state) {
                     sum += right ? u[i * columns + k] * l : l * u[k * columns + j];
                 }
                 EXPECT_CLOSE(vt[i * columns + j], sum, 1e-9, 1e-9);
+            }
+    }
+}
+
+static void test_multiply_lower(void **state) {
+    (void)state;
+    enum { rows = 7, columns = 4 };
+    for (int transpose = 0; transpose < 2; transpose++) {
+        fill(a, rows * rows, 30); /* what lies above the diagonal isn't looked at */
+        fill(vt, rows * columns, 31);
+        memcpy(u, vt, rows * columns * sizeof *u);
+        EXPECT_OK(context, kd2m_multiply_lower(context, transpose, rows, columns, a, u));
+        for (size_t i = 0; i < rows; i++)
+            for (size_t j = 0; j < columns; j++) {
+                double sum = 0;
+                for (size_t k = 0; k < rows; k++)
+                    if (transpose ? k >= i : k <= i)
+                        sum +=
+                            (transpose ? a[k * rows + i] : a[i * rows + k]) * vt[k * columns + j];
+                EXPECT_CLOSE(sum, u[i * columns + j], 1e-13, 1e-13);
             }
     }
 }
@@ -166,8 +190,11 @@ static void test_small_arena(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cholesky),    cmocka_unit_test(test_solve_lower),
-        cmocka_unit_test(test_eigen),       cmocka_unit_test(test_svd),
+        cmocka_unit_test(test_cholesky),
+        cmocka_unit_test(test_solve_lower),
+        cmocka_unit_test(test_multiply_lower),
+        cmocka_unit_test(test_eigen),
+        cmocka_unit_test(test_svd),
         cmocka_unit_test(test_small_arena),
     };
     context = testing_context(2);

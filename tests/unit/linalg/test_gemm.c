@@ -91,6 +91,40 @@ static void nothing_beyond_the_result_is_written(void **state) {
     kd2m_context_free(context);
 }
 
+/* A matrix by its own transpose, of which little more than half is worked out, against the product
+ * with a copy of it, which is worked out whole. */
+static void products_with_themselves_are_whole_and_symmetric(void **state) {
+    (void)state;
+    enum { most = 300, stride = 310 };
+    static double a[most * stride], copy[most * stride], c[most * stride], whole[most * stride];
+    static float a1[most * stride], copy1[most * stride], c1[most * stride], whole1[most * stride];
+    const size_t sizes[] = {255, 256, 261, most};
+    for (size_t i = 0; i < most * stride; i++)
+        copy1[i] = a1[i] = (float)(copy[i] = a[i] = cos((double)(i * i % 1009)));
+    for (int threads = 1; threads <= 3; threads++)
+        for (size_t s = 0; s < 2 * sizeof sizes / sizeof *sizes; s++) {
+            kd2m_context *context = testing_context(threads);
+            size_t n = sizes[s / 2], k = 40;
+            bool t = s % 2;
+            EXPECT_OK(context, kd2m_gemm_double(context, t, !t, n, n, k, 0.5, a, stride, a, stride,
+                                                0, c, stride));
+            EXPECT_OK(context, kd2m_gemm_double(context, t, !t, n, n, k, 0.5, a, stride, copy,
+                                                stride, 0, whole, stride));
+            EXPECT_OK(context, kd2m_gemm(context, t, !t, n, n, k, 0.5F, a1, stride, a1, stride, 0,
+                                         c1, stride));
+            EXPECT_OK(context, kd2m_gemm(context, t, !t, n, n, k, 0.5F, a1, stride, copy1, stride,
+                                         0, whole1, stride));
+            for (size_t i = 0; i < n; i++)
+                for (size_t j = 0; j < n; j++) {
+                    EXPECT_CLOSE(whole[i * stride + j], c[i * stride + j], 1e-13, 1e-13);
+                    EXPECT_CLOSE(whole1[i * stride + j], c1[i * stride + j], 1e-5, 1e-5);
+                    if (n >= 256)
+                        assert_true(c[i * stride + j] == c[j * stride + i]);
+                }
+            kd2m_context_free(context);
+        }
+}
+
 static void beta_zero_ignores_what_was_there(void **state) {
     (void)state;
     kd2m_context *context = testing_context(1);
@@ -154,6 +188,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_follow_their_definition),
         cmocka_unit_test(nothing_beyond_the_result_is_written),
+        cmocka_unit_test(products_with_themselves_are_whole_and_symmetric),
         cmocka_unit_test(beta_zero_ignores_what_was_there),
         cmocka_unit_test(empty_products_do_nothing),
         cmocka_unit_test(wrong_shapes_are_refused),

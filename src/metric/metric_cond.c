@@ -15,10 +15,12 @@
  * Constants that M takes from data are resolved and held per group.
  *
  * Montesuma, 'KD2M', arXiv:2504.01757 (class-conditional losses).
- * Cost: that of M on each group, and O((n + m) d) memory for the rows of one. Threads: M's.
+ * Cost: that of M on each group, and O((n + m) d) memory for the rows of one. Threads: parts of the
+ * groups at once, each on a thread (metric_parts.h); M's where there are fewer groups than threads.
  */
 #include "metric_groups.h"
 #include "metric_moments.h"
+#include "metric_parts.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,26 +67,39 @@ static kd2m_rows matrix_of(const kd2m_metric_call *call, const kd2m_metric_side 
     return call->unit->traits & KD2M_METRIC_ON_LOGITS ? side->logits : side->features;
 }
 
-static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
+/* What one group of this shape needs: copies of its rows, their weights, its gradient, and M's. */
+static size_t group_bytes(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
     bool on_logits = unit->traits & KD2M_METRIC_ON_LOGITS;
     size_t width_x = on_logits ? shape->classes : shape->dim_x;
     size_t width_y = on_logits ? shape->classes : shape->dim_y;
-    size_t x_count, y_count;
-    if (!kd2m_size_multiply(shape->n, width_x, &x_count) ||
-        !kd2m_size_multiply(shape->m, width_y, &y_count))
-        return SIZE_MAX;
     size_t inner = unit->inner->descriptor->workspace(unit->inner, shape);
     size_t means = kd2m_metric_moments_bytes(shape->dim_x);
     const size_t parts[] = {
-        kd2m_metric_groups_bytes(shape->n, shape->m), kd2m_arena_bytes(x_count, sizeof(float)),
-        kd2m_arena_bytes(x_count, sizeof(float)), /* the group's gradient */
-        kd2m_arena_bytes(y_count, sizeof(float)),     kd2m_arena_bytes(shape->n, sizeof(double)),
-        kd2m_arena_bytes(shape->m, sizeof(double)),   inner > means ? inner : means,
+        kd2m_arena_matrix_bytes(shape->n, width_x, sizeof(float)),
+        kd2m_arena_matrix_bytes(shape->n, width_x, sizeof(float)), /* the gradient */
+        kd2m_arena_matrix_bytes(shape->m, width_y, sizeof(float)),
+        kd2m_arena_bytes(shape->n, sizeof(double)),
+        kd2m_arena_bytes(shape->m, sizeof(double)),
+        inner > means ? inner : means,
     };
     size_t bytes = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         bytes = kd2m_arena_sum(bytes, parts[i]);
     return bytes;
+}
+
+/* What became of a group. */
+typedef struct outcome {
+    kd2m_metric_result result;
+    bool fell_back;
+} outcome;
+
+static size_t workspace(const kd2m_metric_unit *unit, const kd2m_metric_shape *shape) {
+    size_t groups = shape->n < shape->m ? shape->n : shape->m;
+    size_t bytes = kd2m_arena_sum(kd2m_metric_groups_bytes(shape->n, shape->m),
+                                  kd2m_arena_bytes(groups, sizeof(outcome)));
+    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(groups, sizeof(kd2m_metric_piece)));
+    return kd2m_arena_sum(bytes, group_bytes(unit, shape));
 }
 
 /* Copies a group's rows of one side into the arena, their weights normalised. */
@@ -153,9 +168,8 @@ cleanup:
     return status;
 }
 
-static bool large_enough(const kd2m_metric_call *call, const kd2m_group *group) {
-    size_t least = call->unit->inner->least_rows;
-    return group->x_count >= least && group->y_count >= least;
+static bool large_enough(const kd2m_metric_unit *inner, const kd2m_group *group) {
+    return group->x_count >= inner->least_rows && group->y_count >= inner->least_rows;
 }
 
 static kd2m_status prepare(const kd2m_metric_call *call) {
@@ -165,7 +179,7 @@ static kd2m_status prepare(const kd2m_metric_call *call) {
     for (size_t c = 0; c < groups.count; c++) {
         size_t mark = call->arena->used;
         kd2m_metric_call inner;
-        if (!large_enough(call, &groups.kept[c]))
+        if (!large_enough(call->unit->inner, &groups.kept[c]))
             continue;
         KD2M_TRY(gather_group(call, &inner, &groups.kept[c]));
         KD2M_TRY(kd2m_metric_resolve(&inner, groups.kept[c].label));
@@ -176,24 +190,20 @@ cleanup:
 }
 
 /* The inner metric on one group, or its means; *fell_back says which. */
-static kd2m_status evaluate_group(const kd2m_metric_call *call, const kd2m_group *group,
-                                  kd2m_metric_result *result, const kd2m_gradient *gradient,
-                                  bool *fell_back) {
+static kd2m_status evaluate_inner(kd2m_metric_call *inner, const kd2m_group *group, outcome *out,
+                                  const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
-    kd2m_metric_call inner;
-    KD2M_TRY(gather_group(call, &inner, group));
-    size_t mark = call->arena->used;
-    *fell_back = !large_enough(call, group);
-    if (!*fell_back) {
-        status = kd2m_metric_apply(&inner, group->label, result, gradient);
-        *fell_back = status == KD2M_ERROR_NUMERIC && call->unit->inner->least_rows > 1;
+    size_t mark = inner->arena->used;
+    out->fell_back = !large_enough(inner->unit, group);
+    if (!out->fell_back) {
+        status = kd2m_metric_apply(inner, group->label, &out->result, gradient);
+        out->fell_back = status == KD2M_ERROR_NUMERIC && inner->unit->least_rows > 1;
     }
-    if (*fell_back) {
-        kd2m_arena_rewind(call->arena, mark);
-        *result = kd2m_metric_result_zero();
-        status = kd2m_metric_mean_difference(&inner, result, gradient);
+    if (out->fell_back) {
+        kd2m_arena_rewind(inner->arena, mark);
+        out->result = kd2m_metric_result_zero();
+        status = kd2m_metric_mean_difference(inner, &out->result, gradient);
     }
-cleanup:
     return status;
 }
 
@@ -220,39 +230,93 @@ static void add_result(kd2m_metric_result *whole, const kd2m_metric_result *part
     }
 }
 
+/* All groups' work. */
+typedef struct cond_job {
+    const kd2m_group *groups;
+    outcome *outcomes;
+    double kept_share;
+    size_t dim;
+    float *gradient; /* or NULL */
+    size_t stride;
+} cond_job;
+
+static double weight_of(const kd2m_metric_call *call, const cond_job *job, size_t c) {
+    return by_share(call->unit) ? job->groups[c].x_share / job->kept_share : 1;
+}
+
+/* One group, on the context and the arena of the call. */
+static kd2m_status evaluate_group(const kd2m_metric_call *call, void *user, size_t c) {
+    kd2m_status status = KD2M_OK;
+    const cond_job *job = user;
+    const kd2m_group *group = &job->groups[c];
+    size_t mark = call->arena->used;
+    float *values = NULL;
+    kd2m_metric_call inner;
+    KD2M_TRY(gather_group(call, &inner, group));
+    if (job->gradient)
+        KD2M_TRY(kd2m_arena_take_unset(call->arena, (void **)&values, group->x_count * job->dim,
+                                       sizeof *values));
+    const kd2m_gradient gradient = {values, job->dim, values, job->dim};
+    KD2M_TRY(evaluate_inner(&inner, group, &job->outcomes[c], values ? &gradient : NULL));
+    if (values)
+        scatter(job->gradient, job->stride, job->dim, group, weight_of(call, job, c), values);
+cleanup:
+    kd2m_arena_rewind(call->arena, mark);
+    return status;
+}
+
+static kd2m_metric_shape shape_of(const kd2m_metric_call *call, size_t n, size_t m) {
+    return (kd2m_metric_shape){n, m, call->x.features.dim, call->y.features.dim,
+                               call->x.logits.dim};
+}
+
+static kd2m_status run_groups(const kd2m_metric_call *call, const kd2m_groups *groups,
+                              cond_job *job) {
+    kd2m_status status = KD2M_OK;
+    const kd2m_metric_shape whole = shape_of(call, call->x.rows, call->y.rows);
+    kd2m_metric_piece *pieces = NULL;
+    KD2M_TRY(kd2m_arena_take(call->arena, (void **)&pieces, groups->count, sizeof *pieces));
+    for (size_t c = 0; c < groups->count; c++) {
+        const kd2m_group *group = &groups->kept[c];
+        const kd2m_metric_shape shape = shape_of(call, group->x_count, group->y_count);
+        pieces[c] = (kd2m_metric_piece){(double)group->x_count * (double)group->y_count,
+                                        group_bytes(call->unit, &shape)};
+    }
+    /* constants that a group gets where none are held for it are written to one place */
+    bool apart = call->unit->inner->constant_count == 0;
+    const kd2m_metric_parts parts = {.call = call,
+                                     .pieces = pieces,
+                                     .count = groups->count,
+                                     .room = apart ? group_bytes(call->unit, &whole) : 0,
+                                     .each = evaluate_group,
+                                     .user = job};
+    status = kd2m_metric_parts_run(&parts);
+cleanup:
+    return status;
+}
+
 static kd2m_status evaluate(const kd2m_metric_call *call, kd2m_metric_result *result,
                             const kd2m_gradient *gradient) {
     kd2m_status status = KD2M_OK;
     bool on_logits = call->unit->traits & KD2M_METRIC_ON_LOGITS;
-    size_t dim = matrix_of(call, &call->x).dim;
-    float *out = NULL, *buffer = NULL;
-    size_t stride = 0;
     kd2m_groups groups;
-    double kept_share = 0, planned = 0;
+    double planned = 0;
     KD2M_TRY(find_groups(call, &groups));
+    cond_job job = {.groups = groups.kept, .dim = matrix_of(call, &call->x).dim};
+    KD2M_TRY(
+        kd2m_arena_take(call->arena, (void **)&job.outcomes, groups.count, sizeof *job.outcomes));
     if (gradient) {
-        out = on_logits ? gradient->logits : gradient->features;
-        stride = on_logits ? gradient->logits_stride : gradient->stride;
-        KD2M_TRY(
-            kd2m_arena_take(call->arena, (void **)&buffer, call->x.rows * dim, sizeof *buffer));
+        job.gradient = on_logits ? gradient->logits : gradient->features;
+        job.stride = on_logits ? gradient->logits_stride : gradient->stride;
         for (size_t i = 0; i < call->x.rows; i++) /* rows of no kept group have none */
-            memset(out + i * stride, 0, dim * sizeof *out);
+            memset(job.gradient + i * job.stride, 0, job.dim * sizeof *job.gradient);
     }
-    const kd2m_gradient group_gradient = {buffer, dim, buffer, dim};
     for (size_t c = 0; c < groups.count; c++)
-        kept_share += groups.kept[c].x_share;
+        job.kept_share += groups.kept[c].x_share;
+    KD2M_TRY(run_groups(call, &groups, &job));
     for (size_t c = 0; c < groups.count; c++) {
-        const kd2m_group *group = &groups.kept[c];
-        double weight = by_share(call->unit) ? group->x_share / kept_share : 1;
-        size_t mark = call->arena->used;
-        kd2m_metric_result part;
-        bool fell_back = false;
-        KD2M_TRY(evaluate_group(call, group, &part, gradient ? &group_gradient : NULL, &fell_back));
-        add_result(result, &part, weight, &planned);
-        if (gradient)
-            scatter(out, stride, dim, group, weight, buffer);
-        result->fallbacks += fell_back;
-        kd2m_arena_rewind(call->arena, mark);
+        add_result(result, &job.outcomes[c].result, weight_of(call, &job, c), &planned);
+        result->fallbacks += job.outcomes[c].fell_back;
     }
     result->pair_share /= planned > 0 ? planned : 1;
     result->groups_kept = (int32_t)groups.count;

@@ -53,6 +53,36 @@ kd2m_status kd2m_network_simplex(kd2m_arena *arena, kd2m_costs costs, const doub
                                  const double *column_weights, kd2m_transport *out);
 size_t kd2m_network_simplex_bytes(size_t rows, size_t columns);
 
+/*
+ * Where a network simplex stands: a basis of the problem between given weights, so that another
+ * solution between them, on other costs, can begin with it. Lives in the caller's arena. `total`:
+ * of the masses on either side, 0 while there is no basis.
+ */
+typedef struct kd2m_tree {
+    size_t rows, columns;
+    struct kd2m_tree_node *nodes;
+    uint32_t root;
+    int64_t total;
+} kd2m_tree;
+
+kd2m_status kd2m_tree_take(kd2m_arena *arena, size_t rows, size_t columns, kd2m_tree *out);
+size_t kd2m_tree_bytes(size_t rows, size_t columns);
+
+/* The basis that couples rows and columns in the given orders (point numbers in the lower 32 bits).
+ * Errors: weights that are none. */
+kd2m_status kd2m_tree_couple(kd2m_arena *arena, const double *row_weights,
+                             const double *column_weights, const uint64_t *row_order,
+                             const uint64_t *column_order, kd2m_tree *tree);
+
+/* The basis's plan, into room for rows + columns - 1 entries. */
+void kd2m_tree_read(const kd2m_tree *tree, kd2m_plan *out);
+
+/* The network simplex from the tree's basis, which must be of these weights; from one of its own
+ * where the tree has none. Leaves the last basis in the tree. As much of the arena. */
+kd2m_status kd2m_network_simplex_from(kd2m_arena *arena, kd2m_costs costs,
+                                      const double *row_weights, const double *column_weights,
+                                      kd2m_tree *tree, kd2m_transport *out);
+
 /* The solver that fits: assignment where it applies, else network simplex. */
 kd2m_status kd2m_transport_solve(kd2m_arena *arena, kd2m_costs costs, const double *row_weights,
                                  const double *column_weights, kd2m_transport *out);

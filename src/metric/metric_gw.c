@@ -6,9 +6,9 @@
  *     dD/dx_i = 4 sum_k (a_i a_k - S_ik / dX_ik) (x_i - x_k)             S = P dY P^T
  *
  * k with dX_ik = 0 apart. The plan is a local optimum, the best of some starts, held in the
- * gradient: see ot/gromov.h. With one start it is that of POT; more find a better one more often.
- * The random ones follow from the seed alone, not from the draw, so that equal samples give equal
- * values.
+ * gradient: see ot/gromov.h. With one start it is that of POT; two find a better one on most data,
+ * more random ones some more often. Those follow from the seed alone, not from the draw, so that
+ * equal samples give equal values.
  *
  * Memoli 2011; Peyre, Cuturi, Solomon, ICML 2016.
  * Cost: O((n^2 + m^2) d) in double for the distances, then ot/gromov.c's; O(n^2 + m^2 + n m)

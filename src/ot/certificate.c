@@ -123,10 +123,22 @@ static double deviation(const double *marginal, const double *weights, size_t co
     return largest;
 }
 
+double kd2m_plan_marginal_error(const kd2m_plan *plan, kd2m_costs shape, const double *row_weights,
+                                const double *column_weights, double *sums) {
+    double *column_sums = sums + shape.rows;
+    for (size_t i = 0; i < shape.rows + shape.columns; i++)
+        sums[i] = 0.0;
+    for (size_t e = 0; e < plan->entries; e++) {
+        sums[plan->row[e]] += plan->mass[e];
+        column_sums[plan->column[e]] += plan->mass[e];
+    }
+    return fmax(deviation(sums, row_weights, shape.rows),
+                deviation(column_sums, column_weights, shape.columns));
+}
+
 size_t kd2m_certificate_bytes(size_t rows, size_t columns) {
     size_t bytes = kd2m_arena_bytes(kd2m_scan_blocks(columns), sizeof(double));
-    bytes = kd2m_arena_sum(bytes, kd2m_arena_bytes(rows, sizeof(double)));
-    return kd2m_arena_sum(bytes, kd2m_arena_bytes(columns, sizeof(double)));
+    return kd2m_arena_sum(bytes, kd2m_arena_bytes(rows + columns, sizeof(double)));
 }
 
 kd2m_status kd2m_transport_certify(kd2m_arena *arena, kd2m_costs costs, const double *row_weights,
@@ -135,12 +147,10 @@ kd2m_status kd2m_transport_certify(kd2m_arena *arena, kd2m_costs costs, const do
     kd2m_status status;
     size_t mark = arena->used;
     double *lowest;
-    double *row_sums;
-    double *column_sums;
+    double *sums;
     KD2M_TRY(
         kd2m_arena_take(arena, (void **)&lowest, kd2m_scan_blocks(costs.columns), sizeof *lowest));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&row_sums, costs.rows, sizeof *row_sums));
-    KD2M_TRY(kd2m_arena_take(arena, (void **)&column_sums, costs.columns, sizeof *column_sums));
+    KD2M_TRY(kd2m_arena_take(arena, (void **)&sums, costs.rows + costs.columns, sizeof *sums));
 
     for (size_t i = 0; i < costs.rows; i++)
         out->row_potentials[i] =
@@ -156,12 +166,10 @@ kd2m_status kd2m_transport_certify(kd2m_arena *arena, kd2m_costs costs, const do
         double cost = (double)costs.values[i * costs.stride + j];
         out->cost += mass * cost;
         slack += mass * fmax(0.0, cost - out->column_potentials[j] - out->row_potentials[i]);
-        row_sums[i] += mass;
-        column_sums[j] += mass;
     }
     out->gap = slack > 0.0 ? slack / scale.mean : 0.0;
-    out->marginal_error = fmax(deviation(row_sums, row_weights, costs.rows),
-                               deviation(column_sums, column_weights, costs.columns));
+    out->marginal_error =
+        kd2m_plan_marginal_error(&out->plan, costs, row_weights, column_weights, sums);
 cleanup:
     kd2m_arena_rewind(arena, mark);
     return status;

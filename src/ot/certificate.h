@@ -29,6 +29,11 @@ kd2m_status kd2m_costs_measure(kd2m_context *context, kd2m_costs costs, kd2m_cos
 kd2m_status kd2m_transport_take(kd2m_arena *arena, kd2m_costs costs, kd2m_transport *out);
 size_t kd2m_transport_result_bytes(size_t rows, size_t columns);
 
+/* Largest absolute deviation of a plan's marginals from the weights; of `shape` the rows and
+ * columns count. Scratch: `sums`, as many values as rows and columns. */
+double kd2m_plan_marginal_error(const kd2m_plan *plan, kd2m_costs shape, const double *row_weights,
+                                const double *column_weights, double *sums);
+
 /*
  * Given the plan and any column potentials, sets the row potentials to the largest that are dual
  * feasible, and from them cost, gap and marginal error. `weights` as the solvers take them;

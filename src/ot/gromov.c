@@ -17,10 +17,14 @@
  * so that a product in float loses nothing but digits of the differences that matter; whether a
  * step gained is judged by E itself, summed from differences of distances in double.
  *
- * Starts are vertices, too: transport on costs -u_i v_j, which couples points in the order of u and
- * v. First u and v themselves, where the gradient at P = a b^T leads; then random numbers, dealt
- * out in the order of u and v, so that no start depends on how rows are ordered. The best end is
- * kept; starts that fall far behind it are given up on the way.
+ * Starts: first transport on costs -u_i v_j, where the gradient at P = a b^T leads: it couples
+ * points in the order of u and v. Second where the gradient leads at a few pairs of landmarks
+ * (landmarks.h), which finds clusters that u and v mix up. Then random numbers in place of u and v,
+ * dealt out in their order, so that no start depends on how rows are ordered. The best end is kept;
+ * starts that fall far behind it are given up on the way.
+ *
+ * A transport begins with the basis of the one before, of which fewer pivots are left to do with
+ * each step; the first start's with that of its coupling.
  *
  * Memoli, 'Gromov-Wasserstein distances and the metric approach to object matching', 2011; Peyre,
  * Cuturi, Solomon, 'Gromov-Wasserstein averaging of kernel and distance matrices', ICML 2016.
@@ -33,8 +37,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "certificate.h"
 #include "context.h"
 #include "gemm.h"
+#include "landmarks.h"
 #include "line.h"
 #include "parallel.h"
 #include "rng.h"
@@ -48,6 +54,9 @@
 
 /* A start is given up when it would take more steps like its last one to come up with the best. */
 #define PATIENCE 8
+
+/* Pairs that the second start is made of. */
+#define LANDMARKS 64
 
 /* One side's points. */
 typedef struct gromov_side {
@@ -70,6 +79,7 @@ typedef struct gromov {
     uint64_t *keys; /* scratch to sort in */
     float *values;  /* to sort by */
     kd2m_plan plan; /* the current one */
+    kd2m_tree tree; /* where the next transport begins */
 } gromov;
 
 static double weight_at(const gromov_side *side, size_t i) {
@@ -122,6 +132,7 @@ size_t kd2m_gromov_bytes(size_t n, size_t m) {
         kd2m_arena_bytes(most, sizeof(float)),
         plan_bytes(n, m),
         plan_bytes(n, m),
+        kd2m_tree_bytes(n, m),
         kd2m_network_simplex_bytes(n, m),
     };
     size_t bytes = 0;
@@ -152,6 +163,7 @@ static kd2m_status take_scratch(gromov *s) {
     KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->keys, most, sizeof(uint64_t)));
     KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->values, most, sizeof(float)));
     KD2M_TRY(take_plan(s->arena, &s->plan, most_entries(n, m)));
+    KD2M_TRY(kd2m_tree_take(s->arena, n, m, &s->tree));
 cleanup:
     return status;
 }
@@ -259,24 +271,23 @@ static double cost_of(const gromov *s, const kd2m_plan *plan) {
 
 typedef struct descent {
     double value, gap; /* gap: what the last step promised */
-    double marginal_error;
-    bool ended; /* at a local optimum */
+    bool ended;        /* at a local optimum */
 } descent;
 
-/* Steps from the current plan until none gains, or until out->value is out of reach. */
+/* Steps from the current plan, of value to->value, until none gains, or until out->value is out of
+ * reach. */
 static kd2m_status descend(gromov *s, kd2m_gromov_result *out, descent *to) {
     kd2m_status status = KD2M_OK;
     size_t mark = s->arena->used, n = s->x.count, m = s->y.count;
     double gain = INFINITY;
-    to->value = objective(s, &s->plan);
     for (int step = 0; step < MOST_STEPS && !to->ended; step++) {
-        if (to->value - PATIENCE * gain > out->value)
+        if (gain < INFINITY && to->value - PATIENCE * gain > out->value)
             break;
         kd2m_transport solved;
         KD2M_TRY(kd2m_check_interrupt(s->arena->context));
         KD2M_TRY(differentiate(s));
-        KD2M_TRY(kd2m_network_simplex(s->arena, (kd2m_costs){s->costs, n, m, m}, s->x.weights,
-                                      s->y.weights, &solved));
+        KD2M_TRY(kd2m_network_simplex_from(s->arena, (kd2m_costs){s->costs, n, m, m}, s->x.weights,
+                                           s->y.weights, &s->tree, &solved));
         out->iterations++;
         out->converged &= solved.converged;
         double next = objective(s, &solved.plan);
@@ -285,7 +296,6 @@ static kd2m_status descend(gromov *s, kd2m_gromov_result *out, descent *to) {
         to->ended = !(gain > LEAST_GAIN * s->scale);
         if (!to->ended) {
             to->value = next;
-            to->marginal_error = solved.marginal_error;
             copy_plan(&s->plan, &solved.plan);
         }
         kd2m_arena_rewind(s->arena, mark);
@@ -312,38 +322,50 @@ static void deal(gromov *s, int64_t start, uint64_t number, gromov_side *side) {
         side->dealt[i] = side->by_far[(uint32_t)side->dealt[i]];
 }
 
-/* plan = the points of both sides coupled in the given orders. Returns its marginal error: what
- * rounding leaves over goes to the last point of y. */
-static double couple(gromov *s, const uint64_t *x_order, const uint64_t *y_order) {
-    size_t j = 0, entries = 0;
-    double left = weight_at(&s->y, (uint32_t)y_order[0]);
-    for (size_t i = 0; i < s->x.count; i++) {
-        double mass = weight_at(&s->x, (uint32_t)x_order[i]);
-        while (mass > 0.0) {
-            bool last = j + 1 == s->y.count;
-            double moved = mass < left || last ? mass : left;
-            if (moved > 0.0) {
-                s->plan.row[entries] = (uint32_t)x_order[i];
-                s->plan.column[entries] = (uint32_t)y_order[j];
-                s->plan.mass[entries++] = moved;
-            }
-            mass -= moved;
-            left -= moved;
-            if (left <= 0.0 && !last)
-                left = weight_at(&s->y, (uint32_t)y_order[++j]);
-        }
-    }
-    s->plan.entries = entries;
-    return fabs(left);
+/* The plan that couples the points of both sides in the given orders. */
+static kd2m_status couple(gromov *s, const uint64_t *x_order, const uint64_t *y_order,
+                          descent *to) {
+    kd2m_status status;
+    KD2M_TRY(kd2m_tree_couple(s->arena, s->x.weights, s->y.weights, x_order, y_order, &s->tree));
+    kd2m_tree_read(&s->tree, &s->plan);
+    to->value = objective(s, &s->plan);
+cleanup:
+    return status;
 }
 
-/* The plan that a start begins with; returns its marginal error. */
-static double begin(gromov *s, int64_t start) {
-    if (start == 0)
-        return couple(s, s->x.by_far, s->y.by_far);
-    deal(s, start, 0, &s->x);
-    deal(s, start, 1, &s->y);
-    return couple(s, s->x.dealt, s->y.dealt);
+/* The point with mass of the largest mean distance. */
+static size_t outermost(const gromov_side *side) {
+    size_t rank = side->count - 1;
+    while (rank > 0 && !(weight_at(side, (uint32_t)side->by_far[rank]) > 0.0))
+        rank--;
+    return (uint32_t)side->by_far[rank];
+}
+
+/* Pairs of landmarks in place of a plan: they have no value, but a gradient. */
+static void pair_landmarks(gromov *s, descent *to) {
+    const kd2m_landmark_side x = {s->x.distances, s->x.weights, s->x.count, outermost(&s->x)};
+    const kd2m_landmark_side y = {s->y.distances, s->y.weights, s->y.count, outermost(&s->y)};
+    size_t fewer = x.count < y.count ? x.count : y.count;
+    kd2m_landmarks_pair(&x, &y, fewer < LANDMARKS ? fewer : LANDMARKS, s->shares, &s->plan);
+    s->tree.total = 0;
+    to->value = INFINITY;
+}
+
+/* The plan that a start begins with. */
+static kd2m_status begin(gromov *s, int64_t start, descent *to) {
+    kd2m_status status = KD2M_OK;
+    if (start == 0) {
+        KD2M_TRY(couple(s, s->x.by_far, s->y.by_far, to));
+    } else if (start == 1) {
+        pair_landmarks(s, to);
+    } else {
+        deal(s, start, 0, &s->x);
+        deal(s, start, 1, &s->y);
+        KD2M_TRY(couple(s, s->x.dealt, s->y.dealt, to));
+        s->tree.total = 0; /* far from what the first step leads to */
+    }
+cleanup:
+    return status;
 }
 
 kd2m_status kd2m_gromov(kd2m_arena *arena, const kd2m_gromov_problem *problem,
@@ -373,18 +395,23 @@ kd2m_status kd2m_gromov(kd2m_arena *arena, const kd2m_gromov_problem *problem,
     mark = arena->used;
     KD2M_TRY(take_scratch(&s));
     s.scale = measure(&s, &s.x) + measure(&s, &s.y);
-    for (int64_t start = 0; start < problem->starts; start++) {
-        descent to = {.marginal_error = begin(&s, start)};
+    for (int64_t turn = 0; turn < problem->starts; turn++) {
+        /* the landmarks' before the first, which is then given up the sooner */
+        int64_t start = turn < 2 && problem->starts > 1 ? 1 - turn : turn;
+        descent to = {0};
+        KD2M_TRY(begin(&s, start, &to));
         KD2M_TRY(descend(&s, out, &to));
         if (to.value < out->value) {
             out->value = to.value;
             out->gap = to.gap > 0.0 ? to.gap / s.scale : 0.0;
-            out->marginal_error = to.marginal_error;
             ended = to.ended;
             copy_plan(&out->plan, &s.plan);
         }
     }
     out->converged &= ended;
+    out->marginal_error = kd2m_plan_marginal_error(
+        &out->plan, (kd2m_costs){.rows = problem->n, .columns = problem->m}, problem->x_weights,
+        problem->y_weights, s.shares);
     kd2m_arena_rewind(arena, mark);
 cleanup:
     if (status != KD2M_OK) {

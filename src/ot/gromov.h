@@ -9,8 +9,8 @@ typedef struct kd2m_gromov_problem {
     const double *x_distances, *y_distances; /* n x n and m x m, Euclidean, contiguous */
     size_t n, m;
     const double *x_weights, *y_weights; /* sum to 1; NULL = uniform */
-    int64_t starts;                      /* >= 1; the first is no random one */
-    uint64_t seed;                       /* what the others follow from */
+    int64_t starts;                      /* >= 1; from the third on random ones */
+    uint64_t seed;                       /* what those follow from */
 } kd2m_gromov_problem;
 
 /* Lives in the caller's arena. */

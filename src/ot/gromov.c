@@ -31,20 +31,16 @@
  * Cost per step: a transport, O(n m^2 + (n + m)^2) time; O(n^2 + m^2 + n m) floats. Threads: the
  * context's; the result does not depend on how many but for gemm's.
  */
-#include "gromov.h"
-
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "certificate.h"
 #include "context.h"
-#include "gemm.h"
+#include "gromov_state.h"
 #include "landmarks.h"
 #include "line.h"
-#include "parallel.h"
 #include "rng.h"
-#include "simd.h"
 
 /* Steps of one start; it ends after a few. */
 #define MOST_STEPS 500
@@ -58,36 +54,13 @@
 /* Pairs that the second start is made of. */
 #define LANDMARKS 64
 
-/* One side's points. */
-typedef struct gromov_side {
-    const double *distances, *weights;
-    size_t count;
-    float *far;       /* mean distance to the own side, less the mean of those */
-    float *inner;     /* count x count: distances less what rows and columns have in common */
-    uint64_t *by_far; /* points in the order of `far`, numbers in the lower 32 bits */
-    uint64_t *dealt;  /* points in the order of a start */
-} gromov_side;
-
-typedef struct gromov {
-    const kd2m_gromov_problem *given;
-    kd2m_arena *arena;
-    double scale; /* mean dX^2 + mean dY^2 */
-    gromov_side x, y;
-    float *half;    /* P^T cX, m x n */
-    float *costs;   /* n x m */
-    double *shares; /* of the plan's entries in E */
-    uint64_t *keys; /* scratch to sort in */
-    float *values;  /* to sort by */
-    kd2m_plan plan; /* the current one */
-    kd2m_tree tree; /* where the next transport begins */
-} gromov;
-
-static double weight_at(const gromov_side *side, size_t i) {
-    return side->weights ? side->weights[i] : 1.0 / (double)side->count;
-}
-
 static size_t most_entries(size_t n, size_t m) {
     return n + m;
+}
+
+/* A place for each entry, and two for each point of a side. */
+static size_t most_shares(size_t n, size_t m) {
+    return 2 * (n > m ? n : m);
 }
 
 static kd2m_status take_plan(kd2m_arena *arena, kd2m_plan *out, size_t entries) {
@@ -127,7 +100,7 @@ size_t kd2m_gromov_bytes(size_t n, size_t m) {
         side_bytes(m),
         kd2m_arena_matrix_bytes(n, m, sizeof(float)),
         kd2m_arena_matrix_bytes(n, m, sizeof(float)),
-        kd2m_arena_bytes(most_entries(n, m), sizeof(double)),
+        kd2m_arena_bytes(most_shares(n, m), sizeof(double)),
         kd2m_arena_bytes(most, sizeof(uint64_t)),
         kd2m_arena_bytes(most, sizeof(float)),
         plan_bytes(n, m),
@@ -159,112 +132,13 @@ static kd2m_status take_scratch(gromov *s) {
     KD2M_TRY(take_side(s->arena, &s->y));
     KD2M_TRY(kd2m_arena_take_unset(s->arena, (void **)&s->half, n * m, sizeof(float)));
     KD2M_TRY(kd2m_arena_take_unset(s->arena, (void **)&s->costs, n * m, sizeof(float)));
-    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->shares, most_entries(n, m), sizeof(double)));
+    KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->shares, most_shares(n, m), sizeof(double)));
     KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->keys, most, sizeof(uint64_t)));
     KD2M_TRY(kd2m_arena_take(s->arena, (void **)&s->values, most, sizeof(float)));
     KD2M_TRY(take_plan(s->arena, &s->plan, most_entries(n, m)));
     KD2M_TRY(kd2m_tree_take(s->arena, n, m, &s->tree));
 cleanup:
     return status;
-}
-
-/* ---- the sides ---- */
-
-/* sum_k weight_k d_ik; *square += weight_i sum_k weight_k d_ik^2. */
-static double mean_distance(const gromov_side *side, size_t i, double *square) {
-    const double *distances = side->distances + i * side->count;
-    double sum = 0.0, squares = 0.0;
-    for (size_t k = 0; k < side->count; k++) {
-        double part = weight_at(side, k) * distances[k];
-        sum += part;
-        squares += part * distances[k];
-    }
-    *square += weight_at(side, i) * squares;
-    return sum;
-}
-
-/* Fills in a side; returns the mean of its squared distances. */
-static double measure(gromov *s, gromov_side *side) {
-    double square = 0.0, mean = 0.0;
-    double *far = s->shares; /* before it is used for a plan */
-    for (size_t i = 0; i < side->count; i++) {
-        far[i] = mean_distance(side, i, &square);
-        mean += weight_at(side, i) * far[i];
-    }
-    for (size_t i = 0; i < side->count; i++) {
-        const double *distances = side->distances + i * side->count;
-        side->far[i] = (float)(far[i] - mean);
-        for (size_t k = 0; k < side->count; k++)
-            side->inner[i * side->count + k] =
-                (float)(distances[k] - (far[i] - mean) - (far[k] - mean) - mean);
-    }
-    kd2m_line_sort(side->far, side->count, side->by_far, s->keys);
-    return square;
-}
-
-/* ---- the objective ---- */
-
-typedef struct objective_job {
-    const gromov *s;
-    const kd2m_plan *plan;
-} objective_job;
-
-/* sum over the plan's entries of mass (from_row - to_column)^2 */
-KD2M_CLONES
-static double sum_mismatch(const kd2m_plan *plan, const double *restrict from,
-                           const double *restrict to) {
-    double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t f = 0; f < plan->entries; f++) {
-        double difference = from[plan->row[f]] - to[plan->column[f]];
-        sum += plan->mass[f] * difference * difference;
-    }
-    return sum;
-}
-
-static void share_entries(void *user, size_t begin, size_t end, int worker) {
-    (void)worker;
-    const objective_job *job = user;
-    const gromov_side *x = &job->s->x, *y = &job->s->y;
-    const kd2m_plan *plan = job->plan;
-    for (size_t e = begin; e < end; e++)
-        job->s->shares[e] =
-            plan->mass[e] * sum_mismatch(plan, x->distances + plan->row[e] * x->count,
-                                         y->distances + plan->column[e] * y->count);
-}
-
-static double objective(const gromov *s, const kd2m_plan *plan) {
-    double value = 0.0;
-    objective_job job = {s, plan};
-    kd2m_parallel_for(s->arena->context, plan->entries, 64, share_entries, &job);
-    for (size_t e = 0; e < plan->entries; e++)
-        value += s->shares[e];
-    return value;
-}
-
-/* costs = -cX P cY - u v^T */
-static kd2m_status differentiate(gromov *s) {
-    const kd2m_plan *plan = &s->plan;
-    size_t n = s->x.count, m = s->y.count;
-    memset(s->half, 0, n * m * sizeof *s->half);
-    for (size_t e = 0; e < plan->entries; e++) {
-        const float *from = s->x.inner + plan->row[e] * n;
-        float *to = s->half + plan->column[e] * n, mass = (float)plan->mass[e];
-        for (size_t i = 0; i < n; i++)
-            to[i] += mass * from[i];
-    }
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < m; j++)
-            s->costs[i * m + j] = -s->x.far[i] * s->y.far[j];
-    return kd2m_gemm(s->arena->context, true, false, n, m, m, -1.0F, s->half, n, s->y.inner, m,
-                     1.0F, s->costs, m);
-}
-
-static double cost_of(const gromov *s, const kd2m_plan *plan) {
-    double sum = 0.0;
-    for (size_t e = 0; e < plan->entries; e++)
-        sum += plan->mass[e] * (double)s->costs[plan->row[e] * s->y.count + plan->column[e]];
-    return sum;
 }
 
 /* ---- steps ---- */
@@ -285,14 +159,15 @@ static kd2m_status descend(gromov *s, kd2m_gromov_result *out, descent *to) {
             break;
         kd2m_transport solved;
         KD2M_TRY(kd2m_check_interrupt(s->arena->context));
-        KD2M_TRY(differentiate(s));
+        KD2M_TRY(kd2m_gromov_differentiate(s));
         KD2M_TRY(kd2m_network_simplex_from(s->arena, (kd2m_costs){s->costs, n, m, m}, s->x.weights,
                                            s->y.weights, &s->tree, &solved));
         out->iterations++;
         out->converged &= solved.converged;
-        double next = objective(s, &solved.plan);
+        double next = kd2m_gromov_objective(s, &solved.plan);
         gain = to->value - next;
-        to->gap = fmax(0.0, 4.0 * (cost_of(s, &s->plan) - cost_of(s, &solved.plan)));
+        to->gap =
+            fmax(0.0, 4.0 * (kd2m_gromov_cost(s, &s->plan) - kd2m_gromov_cost(s, &solved.plan)));
         to->ended = !(gain > LEAST_GAIN * s->scale);
         if (!to->ended) {
             to->value = next;
@@ -328,7 +203,7 @@ static kd2m_status couple(gromov *s, const uint64_t *x_order, const uint64_t *y_
     kd2m_status status;
     KD2M_TRY(kd2m_tree_couple(s->arena, s->x.weights, s->y.weights, x_order, y_order, &s->tree));
     kd2m_tree_read(&s->tree, &s->plan);
-    to->value = objective(s, &s->plan);
+    to->value = kd2m_gromov_objective(s, &s->plan);
 cleanup:
     return status;
 }
@@ -336,7 +211,7 @@ cleanup:
 /* The point with mass of the largest mean distance. */
 static size_t outermost(const gromov_side *side) {
     size_t rank = side->count - 1;
-    while (rank > 0 && !(weight_at(side, (uint32_t)side->by_far[rank]) > 0.0))
+    while (rank > 0 && !(kd2m_gromov_weight(side, (uint32_t)side->by_far[rank]) > 0.0))
         rank--;
     return (uint32_t)side->by_far[rank];
 }
@@ -394,7 +269,7 @@ kd2m_status kd2m_gromov(kd2m_arena *arena, const kd2m_gromov_problem *problem,
     KD2M_TRY(take_plan(arena, &out->plan, most_entries(problem->n, problem->m)));
     mark = arena->used;
     KD2M_TRY(take_scratch(&s));
-    s.scale = measure(&s, &s.x) + measure(&s, &s.y);
+    s.scale = kd2m_gromov_measure(&s, &s.x) + kd2m_gromov_measure(&s, &s.y);
     for (int64_t turn = 0; turn < problem->starts; turn++) {
         /* the landmarks' before the first, which is then given up the sooner */
         int64_t start = turn < 2 && problem->starts > 1 ? 1 - turn : turn;

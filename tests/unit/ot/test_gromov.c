@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gromov.h"
+#include "landmarks.h"
 #include "rng.h"
 
 static kd2m_arena arena;
@@ -60,6 +61,50 @@ static void a_turned_set_is_found_again(void **state) {
         free(x);
         free(y);
     }
+}
+
+static void landmarks_find_their_likes(void **state) {
+    (void)state;
+    enum { n = 50, most = 20 };
+    double *x = distances(3, n, 0), *y = distances(3, n, 1), weights[n], scratch[2 * n];
+    uint32_t rows[most], columns[most];
+    double masses[most];
+    kd2m_plan pairs = {.row = rows, .column = columns, .mass = masses};
+    for (size_t i = 0; i < n; i++)
+        weights[i] = i % 2 ? 2.0 / n : 0.0;
+    for (int weighted = 0; weighted < 2; weighted++) {
+        kd2m_landmark_side from = {x, weighted ? weights : NULL, n, 7};
+        kd2m_landmark_side to = {y, NULL, n, n - 1 - 7};
+        kd2m_landmarks_pair(&from, &to, most, scratch, &pairs);
+        assert_int_equal(most, pairs.entries);
+        for (size_t e = 0; e < most; e++) {
+            assert_int_equal(rows[e] + columns[e], n - 1);
+            assert_true(!weighted || rows[e] % 2);
+            EXPECT_CLOSE(1.0 / most, masses[e], 1e-15, 0);
+        }
+    }
+    free(x);
+    free(y);
+}
+
+/* Two places only, and one point with mass on the other side. */
+static void landmarks_end_with_the_points(void **state) {
+    (void)state;
+    enum { n = 6 };
+    double x[n * n], y[n * n], scratch[2 * n], masses[n], weights[n] = {0, 0, 1, 0, 0, 0};
+    uint32_t rows[n], columns[n];
+    kd2m_plan pairs = {.row = rows, .column = columns, .mass = masses};
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            x[i * n + k] = y[i * n + k] = i % 2 == k % 2 ? 0.0 : 1.0;
+    kd2m_landmark_side from = {x, NULL, n, 0}, to = {y, NULL, n, 0};
+    kd2m_landmarks_pair(&from, &to, n, scratch, &pairs);
+    assert_int_equal(2, pairs.entries);
+    assert_true(rows[0] % 2 != rows[1] % 2 && columns[0] % 2 != columns[1] % 2);
+    to = (kd2m_landmark_side){y, weights, n, 2};
+    kd2m_landmarks_pair(&from, &to, n, scratch, &pairs);
+    assert_int_equal(1, pairs.entries);
+    assert_int_equal(2, columns[0]);
 }
 
 static void more_starts_are_no_worse(void **state) {
@@ -121,6 +166,8 @@ static void bad_input_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_turned_set_is_found_again),
+        cmocka_unit_test(landmarks_find_their_likes),
+        cmocka_unit_test(landmarks_end_with_the_points),
         cmocka_unit_test(more_starts_are_no_worse),
         cmocka_unit_test(small_differences_keep_their_digits),
         cmocka_unit_test(bad_input_is_refused),

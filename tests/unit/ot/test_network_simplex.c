@@ -94,6 +94,79 @@ static void agrees_with_the_assignment(void **state) {
     }
 }
 
+static void shuffle(uint64_t *order, size_t count, uint64_t *draws) {
+    for (size_t i = 0; i < count; i++) {
+        size_t at = problem_draw(draws, (uint32_t)i + 1);
+        order[i] = order[at];
+        order[at] = i;
+    }
+}
+
+/* Room for a tree and for a solution from it. */
+static kd2m_tree fresh_tree(size_t rows, size_t columns) {
+    kd2m_tree tree;
+    kd2m_arena_rewind(&arena, 0);
+    EXPECT_OK(arena.context,
+              kd2m_arena_reserve(&arena, kd2m_tree_bytes(rows, columns) +
+                                             kd2m_network_simplex_bytes(rows, columns)));
+    EXPECT_OK(arena.context, kd2m_tree_take(&arena, rows, columns, &tree));
+    return tree;
+}
+
+/* Solves from the tree's basis; the cost must be the cold solution's. */
+static void expect_same_as_cold(const problem *p, double cold, kd2m_tree *tree) {
+    size_t mark = arena.used;
+    kd2m_transport result;
+    EXPECT_OK(arena.context, kd2m_network_simplex_from(&arena, p->costs, p->row_weights,
+                                                       p->column_weights, tree, &result));
+    assert_true(result.converged);
+    problem_expect_optimal(p, &result, 1e-12);
+    EXPECT_CLOSE(cold, result.cost, 1e-12, 1e-15);
+    kd2m_arena_rewind(&arena, mark);
+}
+
+/* Other costs between the same weights, some of which are 0: from one to the next and to the first,
+ * from each its own best basis, and from couplings in any order. */
+static void any_basis_leads_to_the_cold_cost(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"uniform", "clusters", "duplicates", "plane", "line"};
+    static const size_t sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {37, 53}, {61, 17}, {64, 64}};
+    enum { kind_count = sizeof kinds / sizeof *kinds };
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int weighted = 0; weighted < 2; weighted++) {
+            size_t rows = sizes[s][0], columns = sizes[s][1];
+            problem problems[kind_count];
+            double cold[kind_count];
+            uint64_t row_order[64], column_order[64], draws = 5;
+            for (size_t k = 0; k < kind_count; k++) {
+                kd2m_transport result;
+                problems[k] = problem_make(kinds[k], rows, columns, weighted, 7);
+                for (size_t i = 0; weighted && i < rows; i++)
+                    problems[k].row_weights[i] = problems[0].row_weights[i];
+                for (size_t j = 0; weighted && j < columns; j++)
+                    problems[k].column_weights[j] = problems[0].column_weights[j];
+                solve(&problems[k], &result);
+                cold[k] = result.cost;
+            }
+            kd2m_tree tree = fresh_tree(rows, columns);
+            for (size_t turn = 0; turn < 2 * kind_count; turn++) {
+                expect_same_as_cold(&problems[turn % kind_count], cold[turn % kind_count], &tree);
+                expect_same_as_cold(&problems[turn % kind_count], cold[turn % kind_count], &tree);
+            }
+            tree = fresh_tree(rows, columns);
+            for (size_t k = 0; k < kind_count; k++) {
+                shuffle(row_order, rows, &draws);
+                shuffle(column_order, columns, &draws);
+                EXPECT_OK(arena.context, kd2m_tree_couple(&arena, problems[k].row_weights,
+                                                          problems[k].column_weights, row_order,
+                                                          column_order, &tree));
+                expect_same_as_cold(&problems[k], cold[k], &tree);
+            }
+            for (size_t k = 0; k < kind_count; k++)
+                problem_free(&problems[k]);
+        }
+}
+
 static void pot_finds_the_same_costs(void **state) {
     (void)state;
     FILE *file = fopen(KD2M_TEST_SOURCE "/golden/transport/costs.txt", "r");
@@ -175,6 +248,7 @@ int main(void) {
         cmocka_unit_test(small_ones_match_brute_force),
         cmocka_unit_test(different_sizes_match_brute_force),
         cmocka_unit_test(agrees_with_the_assignment),
+        cmocka_unit_test(any_basis_leads_to_the_cold_cost),
         cmocka_unit_test(pot_finds_the_same_costs),
         cmocka_unit_test(the_same_costs_give_the_same_bits),
         cmocka_unit_test(bad_input_is_refused),

@@ -202,6 +202,8 @@ static kd2m_status add_advice(const estimate *e, double budget) {
     kd2m_status status = KD2M_OK;
     KD2M_TRY(kd2m_table_add_note(e->table, "one process at a time; two on the same cores take as "
                                            "long together"));
+    KD2M_TRY(kd2m_table_add_note(e->table, "teachers run in every step here; where their outputs "
+                                           "can be kept, steps take less"));
     if (!(budget > 0))
         return KD2M_OK;
     if (e->seconds <= budget)

@@ -4,7 +4,7 @@
  *
  * Cost: 2 m n k operations, little more than half of them for a large matrix by its own transpose.
  * Threads: both libraries work on OpenMP's pool and size it by the calling thread's setting, which
- * is the context's for the duration of the call.
+ * is the context's for the duration of the call. Within a parallel loop a product is one thread's.
  */
 #include "gemm.h"
 
@@ -174,7 +174,7 @@ static void share_out(kd2m_context *context, product *p) {
 #ifdef KD2M_WITH_NN
     /* A transposed operand is what costs most to pack. Each thread packs its part of it, where
      * oneDNN's own division may have every thread pack the whole. */
-    if (!p->is_double && (p->transpose_a || p->transpose_b)) {
+    if (!p->is_double && (p->transpose_a || p->transpose_b) && !omp_in_parallel()) {
         if (p->transpose_b)
             kd2m_parallel_for(context, p->n, PART, multiply_columns, p);
         else

@@ -63,27 +63,6 @@ double kd2m_rng_normal(kd2m_rng *rng) {
     return radius * cos(TWO_PI * kd2m_rng_uniform(rng));
 }
 
-/* Two standard normals from two words. */
-static void normal_pair(const uint32_t words[2], float pair[2]) {
-    float radius = sqrtf(-2 * logf(((float)(words[0] >> 8) + 1) * 0x1p-24F)); /* never of 0 */
-    float angle = (float)TWO_PI * (float)(words[1] >> 8) * 0x1p-24F;
-    pair[0] = radius * cosf(angle);
-    pair[1] = radius * sinf(angle);
-}
-
-void kd2m_rng_fill_normal(kd2m_rng *rng, float *out, size_t count) {
-    rng->left = 0;
-    for (size_t i = 0; i < count; i += 4) {
-        uint32_t words[4];
-        float normals[4];
-        kd2m_random_block(rng->seed, rng->stream, rng->substream, rng->index++, words);
-        normal_pair(words, normals);
-        normal_pair(words + 2, normals + 2);
-        for (size_t k = 0; k < 4 && i + k < count; k++)
-            out[i + k] = normals[k];
-    }
-}
-
 uint64_t kd2m_rng_below(kd2m_rng *rng, uint64_t n) {
     if (n <= UINT32_MAX) {
         uint32_t range = (uint32_t)n;

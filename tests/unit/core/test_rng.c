@@ -124,6 +124,32 @@ static void normal_numbers_have_their_moments(void **state) {
     EXPECT_CLOSE(0, neighbours / DRAWS, 5 * sqrt(1.0 / DRAWS), 0);
 }
 
+/* Beside Box & Muller's method in double, on the same words, and however the numbers are asked for.
+ */
+static void filled_normals_are_those_of_their_words(void **state) {
+    static float whole[1003], parts[1003];
+    kd2m_rng rng;
+    (void)state;
+    kd2m_rng_init(&rng, UINT64_C(0x123456789), KD2M_STREAM_TEST, 5);
+    rng.index = UINT32_MAX - UINT64_C(100); /* a carry on the way */
+    kd2m_rng parted = rng;
+    kd2m_rng_fill_normal(&rng, whole, 1003);
+    for (uint64_t i = 0; i < 1003; i += 2) {
+        uint32_t words[4], *pair = words + i % 4;
+        kd2m_random_block(rng.seed, rng.stream, rng.substream, parted.index + i / 4, words);
+        double radius = sqrt(-2 * log(((double)(pair[0] >> 8) + 1) * 0x1p-24));
+        double angle = 2 * acos(-1) * (double)(pair[1] >> 8) * 0x1p-24;
+        EXPECT_CLOSE(radius * cos(angle), whole[i], 1e-6, 0);
+        if (i + 1 < 1003)
+            EXPECT_CLOSE(radius * sin(angle), whole[i + 1], 1e-6, 0);
+    }
+    kd2m_rng_fill_normal(&parted, parts, 4);
+    kd2m_rng_fill_normal(&parted, parts + 4, 516);
+    kd2m_rng_fill_normal(&parted, parts + 520, 483);
+    assert_memory_equal(whole, parts, sizeof whole);
+    assert_int_equal(rng.index, parted.index);
+}
+
 /* Pearson's statistic against equal counts; 5 standard deviations above its mean is a failure. */
 static void expect_even(const int *counts, size_t cells, double total) {
     double expected = total / (double)cells, statistic = 0;
@@ -281,6 +307,7 @@ int main(void) {
         cmocka_unit_test(uniform_numbers_have_their_moments),
         cmocka_unit_test(uniform_numbers_have_53_bits),
         cmocka_unit_test(normal_numbers_have_their_moments),
+        cmocka_unit_test(filled_normals_are_those_of_their_words),
         cmocka_unit_test(below_is_in_range_and_even),
         cmocka_unit_test(below_is_even_for_huge_ranges),
         cmocka_unit_test(shuffle_permutes),

@@ -56,7 +56,9 @@ static double pull_energy(float *restrict values, double share, const double *re
     for (size_t j = 0; j < count; j++) {
         float distance = sqrtf(values[j]); /* as exact as what it is the root of */
         sum -= shares[j] * (double)distance;
-        values[j] = values[j] > 0 ? (float)(share * shares[j]) / distance : 0;
+        /* a division under a condition would not be done in vectors */
+        double kept = distance > 0 ? 1 : 0;
+        values[j] = (float)(share * shares[j] * kept) / (distance + FLT_MIN);
     }
     return sum;
 }

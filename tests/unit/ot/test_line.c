@@ -1,7 +1,9 @@
 /* Transport on a line: its sort against the C library's, its cost against every pairing. */
 #include "testing.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,34 @@ static void sorts_as_the_library_does(void **state) {
             qsort(expected, count, sizeof *expected, compare_upper);
             kd2m_radix_sort(keys, spare, count);
             assert_memory_equal(expected, keys, count * sizeof *keys);
+        }
+}
+
+/* By value, then by number, whatever the values are: spread out, tied, far from 0 or behind an
+ * outlier, which leaves all others in one cell. */
+static void points_are_sorted(void **state) {
+    static float values[5000];
+    static uint64_t keys[5000], spare[5000];
+    (void)state;
+    kd2m_rng rng;
+    kd2m_rng_init(&rng, 3, KD2M_STREAM_TEST, 0);
+    for (size_t count = 0; count <= 5000; count = count * 4 + 1)
+        for (int kind = 0; kind < 7; kind++) {
+            bool met[5000] = {false};
+            for (size_t i = 0; i < count; i++) {
+                float drawn = (float)kd2m_rng_normal(&rng);
+                const float kinds[] = {drawn,         floorf(drawn),  1e6F + drawn,         0,
+                                       drawn * 1e38F, drawn * 1e-38F, i == 0 ? 1e9F : drawn};
+                values[i] = fminf(fmaxf(kinds[kind], -FLT_MAX), FLT_MAX);
+            }
+            kd2m_line_sort(values, count, keys, spare);
+            for (size_t k = 0; k < count; k++) {
+                uint32_t here = (uint32_t)keys[k], before = k > 0 ? (uint32_t)keys[k - 1] : here;
+                assert_true(here < count && !met[here]);
+                met[here] = true;
+                assert_true(values[before] < values[here] ||
+                            (values[before] == values[here] && before <= here));
+            }
         }
 }
 
@@ -87,6 +117,7 @@ static void weights_count(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sorts_as_the_library_does),
+        cmocka_unit_test(points_are_sorted),
         cmocka_unit_test(costs_match_brute_force),
         cmocka_unit_test(weights_count),
     };

@@ -23,6 +23,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "context.h"
 #include "gemm.h"
@@ -52,6 +53,7 @@ typedef struct pair_block {
     double value;                  /* sum of weighted kernel values */
     double weight;                 /* that a pull has in the gradient */
     double *pull_sums;             /* per row of `of` */
+    double gap;                    /* squared, between the means */
     const kd2m_gradient *gradient; /* or NULL */
     size_t row, rows, column, columns;
 } pair_block;
@@ -78,26 +80,46 @@ static bool is_exact(const pair_block *block) {
     return block->rows * block->columns <= EXACT_PAIRS;
 }
 
-/* The two numbers of each row that make squared distances of products, and the size of terms. */
-static void set_terms(const pair_block *block) {
+/* What a row's product with the gap takes part in: none where there is no gap. */
+static double along_gap(const pair_block *block, const kd2m_pair_side *side, size_t i) {
+    size_t dim = side->rows.dim;
+    return is_within(block) ? 0 : product_with(side->moved + i * dim, block->pairs->gap, dim);
+}
+
+static void set_of_terms(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const pair_block *block = user;
     const kd2m_pairs *pairs = block->pairs;
-    const kd2m_pair_side *of = block->of, *against = block->against;
-    size_t dim = of->rows.dim;
-    double *gap = pairs->gap, square = 0;
-    for (size_t k = 0; k < dim; k++) {
-        gap[k] = of->mean[k] - against->mean[k];
-        square += gap[k] * gap[k];
+    for (size_t i = begin; i < end; i++) {
+        double square = (double)block->of->square[i];
+        pairs->of_term[i] = (float)(square + 2 * along_gap(block, block->of, i) + block->gap);
+        pairs->of_scale[i] = (float)(square + block->gap);
+        pairs->row_values[i] = 0;
     }
-    for (size_t i = 0; i < of->rows.rows; i++) {
-        double product = square > 0 ? product_with(of->moved + i * dim, gap, dim) : 0;
-        pairs->of_term[i] = (float)(of->square[i] + 2 * product + square);
-        pairs->of_scale[i] = (float)(of->square[i] + square);
+}
+
+static void set_against_terms(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const pair_block *block = user;
+    const kd2m_pairs *pairs = block->pairs;
+    for (size_t j = begin; j < end; j++) {
+        float square = block->against->square[j];
+        pairs->against_term[j] = (float)((double)square - 2 * along_gap(block, block->against, j));
+        pairs->against_scale[j] = square;
     }
-    for (size_t j = 0; j < against->rows.rows; j++) {
-        double product = square > 0 ? product_with(against->moved + j * dim, gap, dim) : 0;
-        pairs->against_term[j] = (float)(against->square[j] - 2 * product);
-        pairs->against_scale[j] = against->square[j];
+}
+
+/* The two numbers of each row that make squared distances of products, and the size of terms. */
+static void set_terms(pair_block *block) {
+    kd2m_context *context = block->pairs->call->context;
+    double *gap = block->pairs->gap;
+    block->gap = 0;
+    for (size_t k = 0; k < block->of->rows.dim; k++) {
+        gap[k] = block->of->mean[k] - block->against->mean[k];
+        block->gap += gap[k] * gap[k];
     }
+    kd2m_parallel_for(context, block->of->rows.rows, 64, set_of_terms, block);
+    kd2m_parallel_for(context, block->against->rows.rows, 64, set_against_terms, block);
 }
 
 /* Turns a row's products -2 x~.y~ into squared distances; returns how many came out near. */
@@ -299,8 +321,6 @@ static kd2m_status run_block(pair_block *block) {
     size_t rows = block->of->rows.rows, columns = block->against->rows.rows;
     size_t side = block->pairs->side;
     set_terms(block);
-    for (size_t i = 0; i < rows; i++)
-        block->pairs->row_values[i] = 0;
     for (block->row = 0; block->row < rows; block->row += side)
         for (block->column = is_within(block) ? block->row : 0; block->column < columns;
              block->column += side) {
@@ -314,15 +334,15 @@ cleanup:
     return status;
 }
 
-typedef struct finish_job {
+typedef struct gradient_job {
     const kd2m_pairs *pairs;
     const kd2m_gradient *gradient;
-} finish_job;
+} gradient_job;
 
 /* What the products leave out. */
 static void finish_gradient(void *user, size_t begin, size_t end, int worker) {
     (void)worker;
-    const finish_job *job = user;
+    const gradient_job *job = user;
     const kd2m_pair_side *x = &job->pairs->x, *y = &job->pairs->y;
     size_t dim = x->rows.dim;
     for (size_t i = begin; i < end; i++) {
@@ -334,11 +354,13 @@ static void finish_gradient(void *user, size_t begin, size_t end, int worker) {
     }
 }
 
-static void clear(const kd2m_gradient *gradient, const kd2m_pairs *pairs) {
-    for (size_t i = 0; i < pairs->x.rows.rows; i++) {
-        pairs->sums_within[i] = pairs->sums_across[i] = 0;
-        for (size_t k = 0; k < pairs->x.rows.dim; k++)
-            gradient->features[i * gradient->stride + k] = 0;
+static void clear_rows(void *user, size_t begin, size_t end, int worker) {
+    (void)worker;
+    const gradient_job *job = user;
+    for (size_t i = begin; i < end; i++) {
+        job->pairs->sums_within[i] = job->pairs->sums_across[i] = 0;
+        memset(job->gradient->features + i * job->gradient->stride, 0,
+               job->pairs->x.rows.dim * sizeof(float));
     }
 }
 
@@ -356,8 +378,9 @@ kd2m_status kd2m_pairs_compare(kd2m_pairs *pairs, const kd2m_pair_kernel *kernel
     };
     blocks[0].weight = fmin(factors.within_x * weight / n, FLT_MAX);
     blocks[1].weight = fmin(weight / m, FLT_MAX);
+    gradient_job job = {pairs, gradient};
     if (gradient)
-        clear(gradient, pairs);
+        kd2m_parallel_for(pairs->call->context, x->rows.rows, 32, clear_rows, &job);
     pairs->tile = pairs->room;
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         blocks[i].pairs = pairs;
@@ -366,10 +389,8 @@ kd2m_status kd2m_pairs_compare(kd2m_pairs *pairs, const kd2m_pair_kernel *kernel
     }
     *value = factors.within_x * blocks[0].value / (n * n) +
              factors.within_y * blocks[2].value / (m * m) - 2 * blocks[1].value / (n * m);
-    if (gradient) {
-        finish_job job = {pairs, gradient};
+    if (gradient)
         kd2m_parallel_for(pairs->call->context, x->rows.rows, 32, finish_gradient, &job);
-    }
 cleanup:
     return status;
 }

@@ -24,9 +24,12 @@
 
 #define NONE UINT32_MAX
 
-/* Passes over the rows left, and steps each may take per row of the problem. */
+/* Passes over the rows left, and steps that each may take per row of the problem: a few, and one
+ * more for so many rows. A scan of Dijkstra's algorithm goes through three arrays beside the row's
+ * costs, a step through one, which matters where they leave the cache. */
 #define REDUCTION_PASSES 2
-#define REDUCTION_STEPS_PER_ROW 4
+#define REDUCTION_STEPS 4
+#define ROWS_PER_STEP 128
 
 /* A gap above this means that float's rounding was not enough for these costs. */
 #define GAP_TOLERANCE 1e-5
@@ -125,7 +128,7 @@ static void reduce_rows(assignment *a) {
     uint32_t *rows = a->unassigned;
     uint32_t kept = 0;
     uint32_t next = 0;
-    int64_t steps = (int64_t)REDUCTION_STEPS_PER_ROW * a->n;
+    int64_t steps = (int64_t)(REDUCTION_STEPS + a->n / ROWS_PER_STEP) * a->n;
     for (; next < a->left && steps > 0; steps--) {
         uint32_t i = rows[next++];
         kd2m_nearest nearest[2];

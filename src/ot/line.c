@@ -76,16 +76,39 @@ void kd2m_radix_sort(uint64_t *keys, uint64_t *spare, size_t count) {
         memcpy(keys, from, count * sizeof *keys);
 }
 
+/* Running extremes side by side: one of floats alone is no loop for vectors. */
+#define LANES ((size_t)16)
+
+KD2M_CLONES
+static void find_range(const float *restrict values, size_t count, float *lowest, float *highest) {
+    float low[LANES], high[LANES];
+    for (size_t l = 0; l < LANES; l++)
+        low[l] = high[l] = values[0];
+    for (size_t i = 0; i + LANES <= count; i += LANES)
+#pragma omp simd
+        for (size_t l = 0; l < LANES; l++) {
+            float value = values[i + l];
+            low[l] = value < low[l] ? value : low[l];
+            high[l] = value > high[l] ? value : high[l];
+        }
+    for (size_t i = count - count % LANES; i < count; i++) {
+        low[0] = values[i] < low[0] ? values[i] : low[0];
+        high[0] = values[i] > high[0] ? values[i] : high[0];
+    }
+    *lowest = low[0];
+    *highest = high[0];
+    for (size_t l = 1; l < LANES; l++) {
+        *lowest = low[l] < *lowest ? low[l] : *lowest;
+        *highest = high[l] > *highest ? high[l] : *highest;
+    }
+}
+
 /* keys[i] = the cell of value i among `cells`, and i. */
 KD2M_CLONES
 static void find_cells(const float *restrict values, size_t count, int cells,
                        uint64_t *restrict keys) {
-    float lowest = values[0], highest = values[0];
-#pragma omp simd reduction(min : lowest) reduction(max : highest)
-    for (size_t i = 0; i < count; i++) {
-        lowest = values[i] < lowest ? values[i] : lowest;
-        highest = values[i] > highest ? values[i] : highest;
-    }
+    float lowest, highest;
+    find_range(values, count, &lowest, &highest);
     float extent = highest - lowest, last = (float)(cells - 1);
     float scale = extent > LEAST_EXTENT && extent < MOST_EXTENT ? last / extent : 0;
 #pragma omp simd

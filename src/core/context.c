@@ -9,7 +9,6 @@
 
 #include <omp.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +52,6 @@ const char *kd2m_version(void) {
 #define LEAST_HUGE (4 * HUGE_PAGE)
 
 static void *allocate_huge(size_t size) {
-    if (size > SIZE_MAX - HUGE_PAGE)
-        return NULL;
     size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     void *memory = aligned_alloc(HUGE_PAGE, size);
 #ifdef MADV_HUGEPAGE

@@ -7,21 +7,16 @@
 
 #include <math.h>
 
-#define ROUNDS 10
+#include "philox.h"
+
 #define TWO_PI 6.283185307179586476925
 
 void kd2m_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t p0 = (uint64_t)UINT32_C(0xD2511F53) * c0;
-        uint64_t p1 = (uint64_t)UINT32_C(0xCD9E8D57) * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
-        k0 += UINT32_C(0x9E3779B9);
-        k1 += UINT32_C(0xBB67AE85);
+    for (int round = 0; round < KD2M_PHILOX_ROUNDS; round++) {
+        kd2m_philox_round(&c0, &c1, &c2, &c3, k0, k1);
+        kd2m_philox_next_key(&k0, &k1);
     }
     out[0] = c0;
     out[1] = c1;

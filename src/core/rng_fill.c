@@ -7,13 +7,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "philox.h"
 #include "rng.h"
 #include "simd.h"
 
 /* Blocks at a time, of four words each. */
 #define LANES 64
 #define WORDS 4
-#define ROUNDS 10
 
 #define HALF_PI 1.57079632679489662F
 #define LOG_2 0.693147180559945309F
@@ -31,18 +31,11 @@ static void draw_lanes(const kd2m_rng *rng, uint32_t words[WORDS][LANES]) {
         c2[l] = (uint32_t)rng->substream;
         c3[l] = (uint32_t)rng->stream;
     }
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < KD2M_PHILOX_ROUNDS; round++) {
 #pragma omp simd
-        for (size_t l = 0; l < LANES; l++) {
-            uint64_t p0 = (uint64_t)UINT32_C(0xD2511F53) * c0[l];
-            uint64_t p1 = (uint64_t)UINT32_C(0xCD9E8D57) * c2[l];
-            c0[l] = (uint32_t)(p1 >> 32) ^ c1[l] ^ k0;
-            c1[l] = (uint32_t)p1;
-            c2[l] = (uint32_t)(p0 >> 32) ^ c3[l] ^ k1;
-            c3[l] = (uint32_t)p0;
-        }
-        k0 += UINT32_C(0x9E3779B9);
-        k1 += UINT32_C(0xBB67AE85);
+        for (size_t l = 0; l < LANES; l++)
+            kd2m_philox_round(&c0[l], &c1[l], &c2[l], &c3[l], k0, k1);
+        kd2m_philox_next_key(&k0, &k1);
     }
 }
 

@@ -94,12 +94,12 @@ static void multiply(product *p, part of) {
 /* From this many rows of the result on, half of a symmetric product takes less time than all. */
 #define SYMMETRIC_LEAST ((size_t)256)
 
-/* Strips of rows that a symmetric product is cut in; of each, what lies left of its diagonal block
- * and that block are worked out. */
-#define STRIPS ((size_t)8)
+/* Pairs of strips of rows, at least, that a symmetric product is cut in; of each strip, what lies
+ * left of its diagonal block and that block are worked out. */
+#define PAIRS_LEAST ((size_t)4)
 #define STRIP_UNIT ((size_t)16) /* rows that kernels like */
 
-/* Sides of the blocks that mirrors go by: a cache's line of doubles. */
+/* Sides of the blocks that mirrors go by: a cache's line of floats. */
 #define MIRROR_BLOCK ((size_t)16)
 
 static bool is_symmetric(const product *p) {
@@ -115,17 +115,23 @@ static bool is_symmetric(const product *p) {
         const size_t side = MIRROR_BLOCK;                                                          \
         for (size_t row = begin; row < end; row += side)                                           \
             for (size_t column = 0; column <= row; column += side)                                 \
-                if (column < row && row + side <= end)                                             \
+                if (column < row && row + side <= end) {                                           \
                     for (size_t j = column; j < column + side; j++)                                \
                         for (size_t i = row; i < row + side; i++)                                  \
                             c[j * ldc + i] = c[i * ldc + j];                                       \
-                else                                                                               \
+                } else {                                                                           \
                     for (size_t i = row; i < end && i < row + side; i++)                           \
                         for (size_t j = column; j < i && j < column + side; j++)                   \
                             c[j * ldc + i] = c[i * ldc + j];                                       \
+                }                                                                                  \
     }
 DEFINE_MIRROR(mirror_floats, float)
 DEFINE_MIRROR(mirror_doubles, double)
+
+typedef struct strips_job {
+    product *of;
+    size_t pairs;
+} strips_job;
 
 static void multiply_strip(product *p, size_t strip, size_t height) {
     size_t begin = strip * height, end = begin + height < p->n ? begin + height : p->n;
@@ -140,14 +146,20 @@ static void multiply_strip(product *p, size_t strip, size_t height) {
 
 /* A long strip goes with a short one, so that all pairs are as much work. */
 static void multiply_strips(void *user, size_t begin, size_t end, int worker) {
-    product *p = user;
+    const strips_job *job = user;
     (void)worker;
-    size_t height = (p->n + STRIPS - 1) / STRIPS;
+    size_t strips = 2 * job->pairs, height = (job->of->n + strips - 1) / strips;
     height = (height + STRIP_UNIT - 1) / STRIP_UNIT * STRIP_UNIT;
     for (size_t pair = begin; pair < end; pair++) {
-        multiply_strip(p, pair, height);
-        multiply_strip(p, STRIPS - 1 - pair, height);
+        multiply_strip(job->of, pair, height);
+        multiply_strip(job->of, strips - 1 - pair, height);
     }
+}
+
+static void multiply_by_itself(kd2m_context *context, product *p) {
+    size_t threads = (size_t)kd2m_context_threads(context);
+    strips_job job = {p, threads > PAIRS_LEAST ? threads : PAIRS_LEAST};
+    kd2m_parallel_for(context, job.pairs, 1, multiply_strips, &job);
 }
 
 /* ---- all products ---- */
@@ -168,7 +180,7 @@ static void multiply_columns(void *user, size_t begin, size_t end, int worker) {
 
 static void share_out(kd2m_context *context, product *p) {
     if (is_symmetric(p)) {
-        kd2m_parallel_for(context, STRIPS / 2, 1, multiply_strips, p);
+        multiply_by_itself(context, p);
         return;
     }
 #ifdef KD2M_WITH_NN

@@ -3,6 +3,7 @@
 # resumed each time, must end with the very model file of an undisturbed run.
 #   resume.sh KD2M [KILLS_OF_EACH_KIND [OPTIMIZER]]
 set -eu
+source "$(dirname "$0")/clock.bash"
 kd2m=$1
 kills=${2:-6}
 folder=$(mktemp -d)
@@ -31,16 +32,18 @@ await_write() {
 for optimizer in ${3:-sgd adamw}; do
     sampler=shuffle
     [ "$optimizer" = adamw ] && sampler=clustered
+    began=$(now)
     (distil --out "$folder/whole")
+    took=$(($(now) - began))
     done_kills=0
     torn=0
     for ((i = 0; i < 2 * kills; i++)); do
         distil --resume --out "$folder/torn" &
         pid=$!
         if ((i % 2)); then
-            sleep 0.$((RANDOM % 4 + 1))
+            random_nap $((took / kills / 3))
         else
-            sleep 0.2
+            nap $((took / kills / 6)) # all of them together: a third of the whole, and the writes waited for
             await_write $pid "$folder/torn"
         fi
         kill -9 $pid 2>/dev/null && done_kills=$((done_kills + 1))

@@ -3,6 +3,7 @@
 # must end in the very figures of one that was left alone, no trial having been trained twice.
 #   study.sh KD2M [KILLS]
 set -eu
+source "$(dirname "$0")/clock.bash"
 kd2m=$1
 kills=${2:-20}
 folder=$(mktemp -d)
@@ -37,12 +38,14 @@ study() {
     exec "$kd2m" study -q --threads 1 "$@"
 }
 
+began=$(now)
 (study "$folder/plan.json" --out "$folder/whole" --final --as json) >"$folder/whole.json"
+took=$(($(now) - began))
 hit=0
 for ((i = 0; i < kills; i++)); do
     study "$folder/plan.json" --out "$folder/torn" >/dev/null 2>&1 &
     pid=$!
-    sleep 0.$((RANDOM % 4))$((RANDOM % 10))
+    random_nap $((took * 14 / kills / 10)) # all of them together: 0.7 of the whole
     kill -9 $pid 2>/dev/null && hit=$((hit + 1))
     wait $pid 2>/dev/null || true
 done
